@@ -1,0 +1,2 @@
+from optibench.hookspecs import hookimpl
+from optibench.pieces import optimizer

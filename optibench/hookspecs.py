@@ -1,0 +1,79 @@
+"""Every way to extend optibench, on one page. Each hook takes nothing, returns a list, and is called once, at start."""
+
+from __future__ import annotations
+
+import pluggy
+
+from optibench.pieces import (
+    Activation,
+    Executor,
+    Figure,
+    Loss,
+    Metric,
+    Optimizer,
+    ProblemFactory,
+    Schedule,
+    Suite,
+)
+
+hookspec = pluggy.HookspecMarker("optibench")
+hookimpl = pluggy.HookimplMarker("optibench")
+
+
+@hookspec
+def optibench_optimizers() -> list[Optimizer]:  # type: ignore[empty-body]
+    """Update rules, made by ``@optimizer``."""
+
+
+@hookspec
+def optibench_activations() -> list[Activation]:  # type: ignore[empty-body]
+    """Activation functions, made by ``@activation``: z -> (a, slope)."""
+
+
+@hookspec
+def optibench_losses() -> list[Loss]:  # type: ignore[empty-body]
+    """Losses, made by ``@loss``: (output, target) -> (loss, slope)."""
+
+
+@hookspec
+def optibench_schedules() -> list[Schedule]:  # type: ignore[empty-body]
+    """Learning-rate schedules, made by ``@schedule``: (t, total) -> factor."""
+
+
+@hookspec
+def optibench_problems() -> list[ProblemFactory]:  # type: ignore[empty-body]
+    """What is minimised, made by ``@problem``: a function that returns a Problem."""
+
+
+@hookspec
+def optibench_metrics() -> list[Metric]:  # type: ignore[empty-body]
+    """Columns of the results, made by ``@metric``: (problem, w, split) -> (R,)."""
+
+
+@hookspec
+def optibench_suites() -> list[Suite]:  # type: ignore[empty-body]
+    """Named experiments."""
+
+
+@hookspec
+def optibench_figures() -> list[Figure]:  # type: ignore[empty-body]
+    """Pictures of a report: data, encoding and caption."""
+
+
+@hookspec
+def optibench_executors() -> list[Executor]:  # type: ignore[empty-body]
+    """Where cohorts are trained, made by ``@executor``."""
+
+
+#: kind -> what its hook's list may hold. A kind's plural names its hook: optibench_<plural>.
+KINDS = {
+    "optimizer": ("optimizers", Optimizer),
+    "activation": ("activations", Activation),
+    "loss": ("losses", Loss),
+    "schedule": ("schedules", Schedule),
+    "problem": ("problems", ProblemFactory),
+    "metric": ("metrics", Metric),
+    "suite": ("suites", Suite),
+    "figure": ("figures", Figure),
+    "executor": ("executors", Executor),
+}

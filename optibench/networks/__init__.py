@@ -1,0 +1,1 @@
+"""Networks backpropagated by hand, over the runs axis."""

@@ -1,0 +1,85 @@
+"""A stack of dense layers with a loss: forward and backward as stacked products (R, B, in) @ (R, in, out)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from optibench.pieces import Activation, Array, Block, Loss, blocks_of
+
+
+@dataclass(frozen=True)
+class DenseNetwork:
+    """Layers of ``sizes`` units, ``activation`` on all but the last, ``loss`` on its outputs, l2 / 2 |weights|^2."""
+
+    sizes: tuple[int, ...]
+    activation: Activation
+    loss: Loss
+    l2: float = 0.0
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, (inputs, outputs) in enumerate(pairwise(self.sizes), start=1):
+            shapes[f"weight{layer}"] = (inputs, outputs)
+            shapes[f"bias{layer}"] = (outputs,)
+        return blocks_of(**shapes)
+
+    @property
+    def width(self) -> int:
+        return self.sizes[0] + 3 * sum(self.sizes[1:])
+
+    def start(self, rng: np.random.Generator) -> Array:
+        """Glorot and Bengio 2010, eq. 16: weights uniform in +-sqrt(6 / (in + out)), biases 0."""
+        return np.concatenate(
+            [
+                rng.uniform(-1, 1, block.shape).ravel() * np.sqrt(6 / sum(block.shape))
+                if len(block.shape) == 2
+                else np.zeros(block.shape)
+                for block in self.blocks
+            ]
+        )
+
+    def predict(self, w: Array, x: Array) -> Array:
+        """Outputs of the last layer, (R, B, K)."""
+        return self._forward(w, x)[0]
+
+    def value(self, w: Array, x: Array, y: Array) -> Array:
+        return self.loss(self.predict(w, x), y)[0] + self._penalty(w)
+
+    def value_grad(self, w: Array, x: Array, y: Array) -> tuple[Array, Array]:
+        output, inputs, slopes = self._forward(w, x)
+        value, delta = self.loss(output, y)
+        g = np.empty_like(w)
+        layers = range(len(self.sizes) - 1)
+        for layer in reversed(layers):
+            weight, bias = self.blocks[2 * layer], self.blocks[2 * layer + 1]
+            np.matmul(inputs[layer].swapaxes(1, 2), delta, out=weight.of(g))
+            delta.sum(axis=1, out=bias.of(g))
+            if layer:
+                delta = (delta @ weight.of(w).swapaxes(1, 2)) * slopes[layer - 1]
+            if self.l2:
+                g[:, weight.slice] += w.dtype.type(self.l2) * w[:, weight.slice]
+        return value + self._penalty(w), g
+
+    def _forward(self, w: Array, x: Array) -> tuple[Array, list[Array], list[Array]]:
+        """The outputs, the inputs of every layer and the slopes of the hidden ones."""
+        inputs, slopes, last = [x], [], len(self.sizes) - 2
+        for layer in range(last + 1):
+            weight, bias = self.blocks[2 * layer].of(w), self.blocks[2 * layer + 1].of(w)
+            z = inputs[-1] @ weight
+            z += bias[:, None, :]
+            if layer < last:
+                a, slope = self.activation(z)
+                inputs.append(a)
+                slopes.append(slope)
+        return z, inputs, slopes
+
+    def _penalty(self, w: Array) -> Array | float:
+        if not self.l2:
+            return 0.0
+        squares = sum((w[:, block.slice] ** 2).sum(axis=-1) for block in self.blocks[::2])
+        return w.dtype.type(self.l2 / 2) * squares

@@ -1,0 +1,349 @@
+"""What a plugin can make: optimizers, activations, losses, schedules, problems, metrics, suites, figures, executors.
+
+Symbols: R runs of P parameters, w parameters (R, P), g their gradients (R, P), t the step from 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+#: What a rule may ask for by name, and what it gets.
+SUPPLIED = {
+    "w": "parameters, (R, P)",
+    "g": "gradient of the batch loss at w, (R, P)",
+    "t": "the step, an int from 1",
+    "loss": "batch loss at w, (R, 1)",
+    "grad": "grad(w, where=None): gradient at other points on the same batch, (R, P)",
+    "value": "value(w, where=None): loss at other points on the same batch, (R, 1)",
+    "hessian_product": "hessian_product(w, v, where=None): Hessian at w times v, (R, P)",
+    "blocks": "the parameter blocks: name, slice and shape of each",
+    "normal": "normal(): standard normal numbers of each run's own stream, (R, P)",
+    "f_min": "the known minimum of the loss, (R, 1)",
+}
+
+
+class InputError(ValueError):
+    """Bad input: one line that names the input, the reason and the mend."""
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The end of an error message: the nearest valid name, or all of them."""
+    names = sorted(names)
+    close = get_close_matches(name, names, 1, 0.5)
+    return f"nearest: {close[0]}" if close else f"there are: {', '.join(names) or 'none'}"
+
+
+def summary_of(function: Callable[..., Any]) -> str:
+    """The first line of a docstring."""
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """An update rule and what its signature declares.
+
+    ``rule(*arguments, **hyperparameters, **options)`` returns the new w, then its state in the declared order.
+    """
+
+    name: str
+    rule: Callable[..., Any]
+    arguments: tuple[str, ...]
+    state: Mapping[str, Any]
+    hyperparameters: Mapping[str, float]
+    options: Mapping[str, Any]
+    batch: int | str | None = None  # a rule that *is* its sampling: gd "full", sgd 1
+    parent: str = ""
+    formula: str = ""
+    reference: str = ""
+    space: Mapping[str, Any] = field(default_factory=dict)
+    solution: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any, **hyperparameters: Any) -> Any:
+        return self.rule(*arguments, **hyperparameters)
+
+    @property
+    def summary(self) -> str:
+        return summary_of(self.rule)
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The plugin's own function, whose source stands for this piece."""
+        return self.rule
+
+
+def optimizer(
+    rule: Callable[..., Any] | None = None,
+    *,
+    name: str = "",
+    batch: int | str | None = None,
+    parent: str = "",
+    formula: str = "",
+    reference: str = "",
+    space: Mapping[str, Any] | None = None,
+    solution: Callable[..., Any] | None = None,
+) -> Any:
+    """Declare an optimizer; the rule's signature is the declaration.
+
+    Positional arguments without a default are supplied by name (see SUPPLIED), those with one are state and its initial
+    value (a number, or a function of w), keyword-only ones are hyperparameters; a bool, string or None default makes an
+    option. ``name`` defaults to the function's.
+    """
+    if rule is None:
+        return lambda rule: optimizer(
+            rule,
+            name=name,
+            batch=batch,
+            parent=parent,
+            formula=formula,
+            reference=reference,
+            space=space,
+            solution=solution,
+        )
+    name = name or rule.__name__
+    arguments, state, numbers, options = [], {}, {}, {}
+    for argument, parameter in inspect.signature(rule).parameters.items():
+        default = parameter.default
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise InputError(f"optimizer '{name}': *{argument} declares nothing; name each argument")
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            arguments.append(argument)
+            if default is not parameter.empty:
+                state[argument] = default
+            elif argument not in SUPPLIED:
+                raise InputError(
+                    f"optimizer '{name}' asks for '{argument}', which nothing supplies; give it a default if it is "
+                    f"state, put it after * if it is a hyperparameter; {nearest(argument, SUPPLIED)}"
+                )
+        elif default is parameter.empty:
+            raise InputError(f"optimizer '{name}': hyperparameter '{argument}' needs a default")
+        elif default is None or isinstance(default, bool | str):
+            options[argument] = default
+        else:
+            numbers[argument] = default
+    return Optimizer(
+        name,
+        rule,
+        tuple(arguments),
+        state,
+        numbers,
+        options,
+        batch,
+        parent,
+        formula,
+        reference,
+        dict(space or {}),
+        solution,
+    )
+
+
+@dataclass(frozen=True)
+class Function:
+    """A named function: the shape of every small piece. ``facts`` hold what its kind declares besides."""
+
+    name: str
+    function: Callable[..., Any]
+    formula: str = ""
+    reference: str = ""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self.function(*arguments, **keywords)
+
+    @property
+    def summary(self) -> str:
+        return summary_of(self.function)
+
+
+class Activation(Function):
+    """``z -> (a, slope)``, elementwise, any shape; slope = da/dz."""
+
+
+class Loss(Function):
+    """``(output (R, B, K), target (R or 1, B, K)) -> (loss (R,), slope (R, B, K))``, the mean over the batch."""
+
+
+class Schedule(Function):
+    """``(t, total) -> factor`` of the learning rate, t from 1 to total."""
+
+
+class Metric(Function):
+    """``(problem, w, split) -> (R,)`` on the named split, or None where it does not apply."""
+
+
+class Executor(Function):
+    """``(task, cohorts, workers, timeout, setup) -> iterator of (cohort, result or exception)``, as they end."""
+
+
+def _declare(kind: Callable[..., Any]) -> Callable[..., Any]:
+    def declare(function: Any = None, *, name: str = "", formula: str = "", reference: str = "") -> Any:
+        if function is None:
+            return lambda function: declare(function, name=name, formula=formula, reference=reference)
+        return kind(name or function.__name__, function, formula, reference)
+
+    declare.__doc__ = f"Declare: {kind.__doc__}"
+    return declare
+
+
+activation = _declare(Activation)
+loss = _declare(Loss)
+schedule = _declare(Schedule)
+metric = _declare(Metric)
+executor = _declare(Executor)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One parameter array inside w: ``block.of(w)`` is its view, (R, *shape)."""
+
+    name: str
+    slice: slice
+    shape: tuple[int, ...]
+
+    def of(self, w: Array) -> Array:
+        return w[:, self.slice].reshape(len(w), *self.shape)
+
+
+def blocks_of(**shapes: tuple[int, ...]) -> tuple[Block, ...]:
+    """Blocks laid out one after the other: ``blocks_of(weight=(3, 2), bias=(2,))``."""
+    blocks, begin = [], 0
+    for name, shape in shapes.items():
+        end = begin + int(np.prod(shape))
+        blocks.append(Block(name, slice(begin, end), shape))
+        begin = end
+    return tuple(blocks)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is minimised: a pure function of its name, version and parameters.
+
+    start(rng) -> (P,). value_grad(w, *batch) -> (loss (R,), gradient (R, P)), both in w's dtype, each run by itself:
+    stacked matrix products only. ``train``, ``validation`` and ``test`` are tuples of arrays with one row an example;
+    a batch is rows of each, (R, B, ...), or (1, B, ...) where all runs share it. A problem without data gets no batch.
+    """
+
+    name: str
+    start: Callable[[np.random.Generator], Array]
+    value_grad: Callable[..., tuple[Array, Array]]
+    value: Callable[..., Array] | None = None  # (w, *batch) -> (R,), if cheaper than value_grad
+    hessian_product: Callable[..., Array] | None = None  # (w, v, *batch) -> (R, P); else differences of gradients
+    predict: Callable[..., Array] | None = None  # (w, x) -> outputs (R, B, K)
+    classes: bool = False  # whether outputs are scores of classes
+    train: tuple[Array, ...] = ()
+    validation: tuple[Array, ...] = ()
+    test: tuple[Array, ...] = ()
+    blocks: tuple[Block, ...] = ()
+    minimum: float | None = None
+    minimizer: tuple[float, ...] | None = None
+    source: str = ""  # of the problem and of its minimum
+    domain: tuple[tuple[float, float], ...] = ()  # what a picture of a 2-D problem shows
+    epochs: int = 100  # the budget if none is given; without data an epoch is one step
+    width: int = 0  # numbers a run keeps for one example between forward and backward
+    version: int = 1
+    constants: tuple[Array, ...] = ()  # arrays that define it besides its data
+    piece: ProblemFactory | None = None
+
+    @cached_property
+    def size(self) -> int:
+        """P, the number of parameters."""
+        return len(self.start(np.random.default_rng(0)))
+
+    @cached_property
+    def examples(self) -> int:
+        return len(self.train[0]) if self.train else 0
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of name, version and every array, 16 hex digits."""
+        digest = hashlib.sha256(f"{self.name} {self.version}".encode())
+        for array in (*self.train, *self.validation, *self.test, *self.constants):
+            digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()[:16]
+
+    def astype(self, dtype: str) -> Problem:
+        """The same problem with its data in ``dtype``, read-only."""
+
+        def cast(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+            copies = tuple(np.array(array, dtype=dtype, order="C") for array in arrays)
+            for copy in copies:
+                copy.flags.writeable = False
+            return copies
+
+        return replace(self, train=cast(self.train), validation=cast(self.validation), test=cast(self.test))
+
+
+@dataclass(frozen=True)
+class ProblemFactory:
+    """A function that builds a Problem; its keyword-only arguments are the problem's parameters."""
+
+    name: str
+    function: Callable[..., Problem]
+    parameters: Mapping[str, Any]
+
+    def __call__(self, **parameters: Any) -> Problem:
+        built = self.function(**parameters)
+        changed = {key: value for key, value in sorted(parameters.items()) if value != self.parameters[key]}
+        return replace(built, name=label(self.name, changed), piece=self)
+
+    @property
+    def summary(self) -> str:
+        return summary_of(self.function)
+
+
+def problem(function: Any = None, *, name: str = "") -> Any:
+    """Declare a problem: a function with keyword-only parameters that returns a Problem."""
+    if function is None:
+        return lambda function: problem(function, name=name)
+    parameters = {key: value.default for key, value in inspect.signature(function).parameters.items()}
+    return ProblemFactory(name or function.__name__.replace("_", "-"), function, parameters)
+
+
+def label(name: str, parameters: Mapping[str, Any]) -> str:
+    """How a choice is written everywhere: ``quadratic:condition=10,dimension=2``."""
+    settings = ",".join(f"{key}={_plain(value)}" for key, value in sorted(parameters.items()))
+    return f"{name}:{settings}" if settings else name
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A named experiment: ``facts`` are the fields of an experiment file."""
+
+    name: str
+    summary: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One picture, declared once and drawn by a renderer: data, encoding, caption.
+
+    data(results) -> tidy frame (empty where the figure has nothing to show). The encoding names its columns:
+    ``mark`` is "curve" (y over x with a band from low to high) or "path" (a line through the points in order, on the
+    contours of the problem); ``x``, ``y``, ``low``, ``high``, ``color``, ``facet``; ``x_scale`` and ``y_scale`` are
+    "log" or "linear"; ``x_label`` and ``y_label``.
+    """
+
+    name: str
+    title: str
+    caption: str
+    data: Callable[[Any], Any]
+    encoding: Mapping[str, str]
+
+    @property
+    def summary(self) -> str:
+        return self.title

@@ -1,0 +1,29 @@
+"""The built-in problems."""
+
+from __future__ import annotations
+
+from optibench.hookspecs import hookimpl
+from optibench.pieces import ProblemFactory
+from optibench.problems.analytic import quadratic, rosenbrock
+from optibench.problems.data import (
+    breast_cancer_logistic,
+    breast_cancer_perceptron,
+    diabetes_linear,
+    digits_mlp,
+    digits_softmax,
+    xor_mlp,
+)
+
+
+@hookimpl
+def optibench_problems() -> list[ProblemFactory]:
+    return [
+        quadratic,
+        rosenbrock,
+        diabetes_linear,
+        breast_cancer_logistic,
+        breast_cancer_perceptron,
+        digits_softmax,
+        digits_mlp,
+        xor_mlp,
+    ]
