@@ -1,2 +1,107 @@
+"""optibench compares optimizers honestly: the Python API, on one screen.
+
+>>> import optibench as ob
+>>> results = ob.run(problems=["quadratic"], optimizers=["gd", "adam"], lr="1e-3:1:4", seeds=3, steps=200)
+>>> results.leaderboard()["optimizer"].tolist()
+['gd', 'adam']
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 from optibench.hookspecs import hookimpl
-from optibench.pieces import optimizer
+from optibench.pieces import (
+    Figure,
+    InputError,
+    Problem,
+    Suite,
+    activation,
+    blocks_of,
+    executor,
+    loss,
+    metric,
+    optimizer,
+    problem,
+    schedule,
+)
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
+    from optibench.results import Results
+
+__version__ = "0.1.0"
+__all__ = [
+    "Figure", "InputError", "Problem", "Suite", "activation", "blocks_of", "executor", "hookimpl", "load", "loss",
+    "metric", "minimize", "optimizer", "problem", "run", "schedule",
+]  # fmt: skip
+
+
+def run(
+    problems: Any,
+    optimizers: Any,
+    *,
+    lr: Any = None,
+    seeds: int = 10,
+    epochs: int | None = None,
+    steps: int | None = None,
+    gradient_evaluations: int | None = None,
+    batch: int | str | None = None,
+    sampler: str | None = None,
+    schedule: str | None = None,
+    dtype: str | None = None,
+    l2: float | None = None,
+    workers: int | None = 1,
+    timeout: float | None = None,
+    executor: str | None = None,
+    out: str | Path | None = None,
+    plugins: Any = (),
+    modules: Any = (),
+) -> Results:
+    """Run every optimizer on every problem, at every rate and seed.
+
+    ``problems`` and ``optimizers`` are names, ``"adam:beta1=0.8"``, tables with a name and settings, or the pieces
+    themselves, registered or not; ``lr`` is "LO:HI:COUNT", "a,b,c", a number or a list. Results stay in ``out``, where
+    the same call finds them again; without it they live in memory. With ``workers`` > 1, call from under
+    ``if __name__ == "__main__"``. Raises InputError, one line, on what makes no sense.
+    """
+    from optibench.api import run_experiment  # brings pandas
+
+    facts = {
+        "problems": problems, "optimizers": optimizers, "lr": lr, "seeds": seeds, "epochs": epochs, "steps": steps,
+        "gradient_evaluations": gradient_evaluations, "batch": batch, "sampler": sampler, "schedule": schedule,
+        "dtype": dtype, "l2": l2,
+    }  # fmt: skip
+    return run_experiment(facts, out, plugins, modules, workers=workers, timeout=timeout, executor=executor)
+
+
+def load(folder: str | Path) -> Results:
+    """The results of a folder that ``run`` or the command line has filled."""
+    from optibench.results import load  # brings pandas
+
+    return load(folder)
+
+
+def minimize(
+    fun: Any,
+    x0: Any,
+    *,
+    jac: Any = None,
+    method: Any = "adam",
+    maxiter: int = 1000,
+    callback: Any = None,
+    l2: float = 0.0,
+    **hyperparameters: Any,
+) -> OptimizeResult:
+    """Minimise ``fun`` from ``x0`` (n,) by a registered optimizer, with SciPy's meaning of ``fun`` and ``jac``.
+
+    ``jac`` is a function, True (fun returns both) or None (differences by SciPy, counted in ``nfev``). ``callback(x)``
+    may stop by StopIteration. The result has ``nit``, ``nfev``, ``njev`` and ``trace``, (nit + 1, n).
+    """
+    from optibench.minimize import minimize  # brings scipy.optimize
+
+    return minimize(
+        fun, x0, jac=jac, method=method, maxiter=maxiter, callback=callback, l2=l2, hyperparameters=hyperparameters
+    )

@@ -181,7 +181,7 @@ class Metric(Function):
 
 
 class Executor(Function):
-    """``(task, cohorts, workers, timeout, setup) -> iterator of (cohort, result or exception)``, as they end."""
+    """``(task, cohorts, workers, timeout) -> iterator of (cohort, None or exception)``, as they end."""
 
 
 def _declare(kind: Callable[..., Any]) -> Callable[..., Any]:

@@ -95,6 +95,17 @@ class Registry:
     def is_builtin(self, kind: str, name: str) -> bool:
         return self.plugins[self.owners[kind, name]].origin == "built-in"
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it holds pieces that only this process knows."""
+        return "local" in self.plugins
+
+    def add_local(self, kind: str, pieces: list[Any]) -> None:
+        """Register pieces that came from no plugin."""
+        plugin = self.plugins.setdefault("local", Plugin("local", "this process"))
+        for piece in pieces:
+            self._claim(kind, piece, plugin)
+
     def _add(self, name: str, origin: str, found: Any) -> None:
         """Import and register one plugin; a broken one is left out loudly."""
         if name in self.plugins:

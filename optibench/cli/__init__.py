@@ -1,0 +1,73 @@
+"""The command line: one file a verb. A verb is imported when it is called, so that --help stays quick."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import warnings
+from typing import Any
+
+import click
+
+VERBS = {
+    "run": "run a suite or an experiment file, and report",
+    "report": "make the report again from its store",
+    "list": "what is registered, with one line each",
+    "plugins": "where each plugin came from, and what failed to load",
+}
+
+
+class Verbs(click.Group):
+    """Loads the file of a verb only when it is called."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            from optibench.pieces import nearest
+
+            raise click.UsageError(f"no command named '{name}'; {nearest(name, VERBS)}")
+        command: click.Command = importlib.import_module(f"optibench.cli.{name}_").command
+        return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="optibench")
+def commands() -> None:
+    """Compare optimizers honestly: plugins, cohorts of small runs, one report."""
+
+
+def main() -> None:
+    """The console script: errors are one line, exit status 2."""
+    from optibench.pieces import InputError
+
+    warnings.showwarning = _say
+    try:
+        status = commands.main(standalone_mode=False)
+    except InputError as error:
+        status = _error(str(error), 2)
+    except click.UsageError as error:
+        status = _error(error.format_message(), 2)
+    except click.ClickException as error:
+        status = _error(error.format_message(), 2)
+    except (KeyboardInterrupt, click.Abort):
+        status = 130
+    except BrokenPipeError:  # the reader of a pipe has gone: `optibench list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _error(text: str, status: int) -> int:
+    click.echo(f"error: {' '.join(text.split())}", err=True)
+    return status
+
+
+def _say(message: Any, category: Any, *rest: Any, **more: Any) -> None:
+    click.echo(f"warning: {message}", err=True)

@@ -1,0 +1,25 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from optibench.registry import Registry, Sources, registry
+
+
+def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--plugins DIR and -p MODULE."""
+    command = click.option(
+        "-p", "modules", metavar="MODULE", multiple=True, help="Also load this plugin module; repeatable."
+    )(command)
+    return click.option(
+        "--plugins", "folders", metavar="DIR", multiple=True, help="Also load the plugin files of this folder; repeatable."
+    )(command)
+
+
+def find(folders: tuple[str, ...], modules: tuple[str, ...]) -> Registry:
+    """The registry with these plugins; one warning line for each that was left out."""
+    return registry(Sources(folders, modules))

@@ -1,0 +1,191 @@
+"""optibench run: run a suite, a selection or an experiment file, and report."""
+
+from __future__ import annotations
+
+import time
+import tomllib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from optibench import execute
+from optibench.cli.options import find, plugin_options
+from optibench.pieces import InputError, nearest
+from optibench.plan import Experiment, experiment
+from optibench.registry import Registry
+
+FAILURES = ("failed", "timeout", "crashed")
+
+
+@click.command("run")
+@click.argument("suite", metavar="[SUITE | FILE.toml]", default="")
+@click.option("--problem", "problems", metavar="NAME", multiple=True, help="A problem, NAME or NAME:KEY=VALUE,...; repeatable.")
+@click.option("--optimizer", "optimizers", metavar="NAME", multiple=True, help="An optimizer, likewise; repeatable.")
+@click.option("--lr", metavar="LO:HI:COUNT | a,b,c", help="Learning rates: a log grid, or a list.")
+@click.option("--seeds", type=int, metavar="N", help="Seeds 0 to N - 1.")
+@click.option("--epochs", type=int, metavar="N", help="Budget: passes through the training set.")
+@click.option("--steps", type=int, metavar="N", help="Budget: updates.")
+@click.option("--evaluations", "gradient_evaluations", type=int, metavar="N", help="Budget: gradients, every one counted.")
+@click.option("--batch", metavar="N|full", help="Examples a step, for rules that do not declare it.")
+@click.option("--sampler", metavar="NAME", help="full, reshuffle, replacement or fixed.")
+@click.option("--schedule", metavar="NAME", help="Learning-rate schedule.")
+@click.option("--dtype", metavar="float32|float64", help="Precision of every run.")
+@click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; all cores by default.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", default=600.0, show_default=True, help="Time limit of a cohort of runs.")
+@click.option("--out", metavar="DIR", help="Where results and report go; reports/<suite>/ by default.")
+@click.option("--no-report", is_flag=True, help="Only run; print counts.")
+@click.option("--quiet", is_flag=True, help="Print errors only.")
+@plugin_options
+@click.pass_context
+def command(
+    context: click.Context,
+    suite: str,
+    out: str | None,
+    workers: int | None,
+    timeout: float,
+    no_report: bool,
+    quiet: bool,
+    folders: tuple[str, ...],
+    modules: tuple[str, ...],
+    **flags: Any,
+) -> None:
+    """Run SUITE (classic by default) or an experiment file; options change it.
+
+    What the output folder already has is not run again: the same command resumes where it was stopped.
+    """
+    found = find(folders, modules)
+    what = experiment({**_base(suite, flags, found), **_given(flags)}, found)
+    folder = Path(out or Path("reports") / what.name)
+    console = Console(stderr=True, quiet=quiet)
+    for line in _ignored(what, flags, found):
+        console.print(f"note: {line}", markup=False, highlight=False)
+    begin = time.perf_counter()
+    try:
+        statuses = _watch(what, found, folder, console, workers, timeout)
+    except KeyboardInterrupt:
+        click.echo(f"\nstopped; what was finished is in {folder}: run the same command again to go on", err=True)
+        context.exit(130)
+    if not quiet:
+        took = time.perf_counter() - begin
+        click.echo(f"{_counts(statuses)} in {took:.1f} s: {folder}")
+    failed = sum(statuses[status] for status in FAILURES)
+    if not no_report:
+        page = _report(folder, found, quiet)
+        if not quiet:
+            click.echo(f"report: {page}")
+    elif failed:
+        _say_failures(folder)
+    context.exit(1 if failed else 0)
+
+
+def _base(suite: str, flags: dict[str, Any], found: Registry) -> dict[str, Any]:
+    """The facts that the flags change: of a file, of a suite, or of `classic` under the name `custom`."""
+    if suite.endswith(".toml"):
+        path = Path(suite)
+        try:
+            facts = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise InputError(f"cannot read '{suite}': {error.strerror}; give an experiment file or a suite") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise InputError(f"'{suite}' is no TOML: {error}") from error
+        return {"name": path.stem, **facts}
+    if suite and suite not in found["suite"]:
+        raise InputError(f"no suite named '{suite}'; {nearest(suite, found['suite'])}; a file must end in .toml")
+    chosen = found.get("suite", suite or "classic")
+    selected = not suite and (flags["problems"] or flags["optimizers"])
+    return {**chosen.facts, "name": "custom" if selected else chosen.name}
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    given = {key: list(value) if isinstance(value, tuple) else value for key, value in flags.items() if value}
+    for key in ("seeds", "epochs", "steps", "gradient_evaluations"):
+        if flags[key] is not None:
+            given[key] = flags[key]  # 0 too, to be refused
+    budgets = [key for key in ("epochs", "steps", "gradient_evaluations") if key in given]
+    for key in ("epochs", "steps", "gradient_evaluations"):
+        if budgets:
+            given.setdefault(key, None)  # a flag's budget replaces the suite's
+    batch = given.get("batch")
+    if batch is not None and batch != "full":
+        try:
+            given["batch"] = int(batch)
+        except ValueError:
+            raise InputError(f"--batch '{batch}': must be a whole number or full") from None
+    return given
+
+
+def _ignored(what: Experiment, flags: dict[str, Any], found: Registry) -> list[str]:
+    """Nothing is overruled in silence."""
+    if flags["batch"] is None:
+        return []
+    fixed = [name for name, _ in what.optimizers if found.get("optimizer", name).batch is not None]
+    return [f"--batch does not change {', '.join(fixed)}: their batch is what they are"] if fixed else []
+
+
+def _watch(
+    what: Experiment, found: Registry, folder: Path, console: Console, workers: int | None, timeout: float
+) -> Counter[str]:
+    last: list[execute.Progress] = []
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[runs]}"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+
+    def show(progress: execute.Progress) -> None:
+        last[:] = [progress]
+        runs = f"{progress.runs}/{progress.total} runs"
+        bad = ", ".join(f"{count} {status}" for status, count in progress.statuses.items() if status != "finished")
+        bar.update(task, completed=progress.work, description=progress.now or "starting", runs=f"{runs} {bad}")
+
+    with bar:
+        task = bar.add_task("planning", total=1.0, runs="")
+        execute.execute(
+            what,
+            found,
+            folder,
+            workers=workers,
+            timeout=timeout,
+            on_progress=show,
+            on_warning=lambda line: console.print(f"warning: {line}", markup=False, highlight=False),
+        )
+    from optibench.store import Store
+
+    statuses, _ = Store(folder).statuses()
+    return statuses
+
+
+def _counts(statuses: Counter[str]) -> str:
+    return f"{sum(statuses.values())} runs: " + ", ".join(f"{count} {status}" for status, count in statuses.items())
+
+
+def _report(folder: Path, found: Registry, quiet: bool) -> Path:
+    from optibench.results import load  # brings pandas
+
+    results = load(folder)
+    if not quiet:
+        from optibench.cli.table import print_leaderboard
+
+        print_leaderboard(results)
+    _failures(results.runs)
+    return results.report(figures=list(found["figure"].values()))
+
+
+def _say_failures(folder: Path) -> None:
+    from optibench.results import load  # brings pandas
+
+    _failures(load(folder).runs)
+
+
+def _failures(runs: Any) -> None:
+    """One line for each way that runs of an optimizer failed on a problem."""
+    bad = runs[runs["status"].isin(FAILURES)]
+    for (problem, optimizer, status, reason), group in bad.groupby(["problem", "optimizer", "status", "reason"]):
+        click.echo(f"{status}: {optimizer} on {problem}, {len(group)} runs: {reason}", err=True)

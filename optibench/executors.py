@@ -1,0 +1,76 @@
+"""Where cohorts are trained: in this process, or in a pool of processes with a time limit for each cohort.
+
+An executor is ``(task, cohorts, workers, timeout) -> iterator of (cohort, None or exception)``, as they end.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from optibench.hookspecs import hookimpl
+from optibench.pieces import Executor, executor
+from optibench.plan import Cohort
+
+#: A worker first tries to end a cohort by itself, with its points kept; past this many seconds more it is killed.
+GRACE = 0.4
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+Ended = Iterator[tuple[Cohort, BaseException | None]]
+
+
+@executor
+def inline(task: Callable[[Cohort], None], cohorts: list[Cohort], workers: int, timeout: float | None) -> Ended:
+    """In this process, one cohort after the other."""
+    for cohort in cohorts:
+        try:
+            task(cohort)
+            yield cohort, None
+        except Exception as error:
+            yield cohort, error
+
+
+@executor
+def processes(task: Callable[[Cohort], None], cohorts: list[Cohort], workers: int, timeout: float | None) -> Ended:
+    """In a pool of fresh processes, one BLAS thread each; a hung or crashed one costs its own cohort only."""
+    from multiprocessing import get_context  # these two are heavy, and `optibench list` needs neither
+    from queue import SimpleQueue
+
+    from pebble import ProcessPool
+
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))  # read when a worker loads its BLAS
+    ended: SimpleQueue[tuple[Cohort, Any]] = SimpleQueue()
+    pool = ProcessPool(max_workers=min(workers, len(cohorts)), context=get_context("spawn"), initializer=_start)
+    try:
+        limit = None if timeout is None else timeout + GRACE
+        for cohort in cohorts:
+            future = pool.schedule(task, args=[cohort], timeout=limit)
+            future.add_done_callback(lambda future, cohort=cohort: ended.put((cohort, future)))
+        for _ in cohorts:
+            cohort, future = ended.get()
+            yield cohort, future.exception()
+        pool.close()
+    except BaseException:
+        pool.stop()
+        raise
+    finally:
+        pool.join()
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _start() -> None:
+    """A worker leaves Ctrl-C to the process that started it."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@hookimpl
+def optibench_executors() -> list[Executor]:
+    return [inline, processes]

@@ -1,0 +1,112 @@
+"""Any registered optimizer behind SciPy's interface: one run, in float64, with its trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeResult, approx_fprime
+
+from optibench.pieces import Array, InputError, Optimizer, Problem, blocks_of, nearest
+from optibench.plan import Cohort, Run
+from optibench.registry import registry
+from optibench.train import Training
+
+
+def minimize(
+    fun: Callable[..., Any],
+    x0: Any,
+    *,
+    jac: Any,
+    method: Any,
+    maxiter: int,
+    callback: Callable[[Array], Any] | None,
+    l2: float,
+    hyperparameters: Mapping[str, Any],
+) -> OptimizeResult:
+    """See ``optibench.minimize``."""
+    rule: Optimizer = method if isinstance(method, Optimizer) else registry().get("optimizer", method)
+    for name in hyperparameters:
+        if name not in {**rule.hyperparameters, **rule.options}:
+            known = [*rule.hyperparameters, *rule.options]
+            raise InputError(f"optimizer '{rule.name}' has no hyperparameter '{name}'; {nearest(name, known)}")
+    x = np.array(x0, dtype=float)
+    if x.ndim != 1 or not len(x):
+        raise InputError(f"x0 has shape {x.shape}; it must be (n,), n at least 1")
+    if isinstance(maxiter, bool) or not isinstance(maxiter, int) or maxiter < 0:
+        raise InputError(f"maxiter = {maxiter!r}: must be a whole number, at least 0")
+    calls = Calls(fun, jac)
+    problem = Problem(
+        "fun", start=lambda rng: x, value_grad=calls.value_grad, value=calls.value, blocks=blocks_of(x=x.shape)
+    )
+    numbers = {name: float(hyperparameters.get(name, value)) for name, value in rule.hyperparameters.items()}
+    options = {name: hyperparameters.get(name, value) for name, value in rule.options.items()}
+    cohort = Cohort(
+        ("fun", {}), rule.name, rule.name, options, (Run("", 0, numbers),), ("steps", maxiter), 0, "full", "float64",
+        "constant", l2, "", maxiter,
+    )  # fmt: skip
+    trace, status, message = [x], 1, "the maximum number of iterations was reached"
+    with np.errstate(all="ignore"):
+        training = Training(cohort, problem, rule, lambda t, total: 1.0)
+        for _ in range(maxiter):
+            loss, g, bounded = training.evaluate()
+            if not bounded.all():
+                status, message = 2, f"diverged: the loss was not finite after {training.t} iterations"
+                break
+            training.step(loss, g)
+            trace.append(training.solution[0])
+            try:
+                if callback is not None:
+                    callback(trace[-1].copy())
+            except StopIteration:
+                status, message = 99, "the callback raised StopIteration"
+                break
+    value, g = calls.value_grad(trace[-1][None])
+    return OptimizeResult(
+        x=trace[-1].copy(),
+        fun=float(value[0]),
+        jac=g[0],
+        success=bool(np.isfinite(value[0])) and status != 2,
+        status=status,
+        message=message,
+        nit=len(trace) - 1,
+        nfev=calls.nfev,
+        njev=calls.njev,
+        trace=np.array(trace),
+    )
+
+
+class Calls:
+    """SciPy's ``fun`` and ``jac`` as value and gradient of one run (1, n), counted."""
+
+    def __init__(self, fun: Callable[..., Any], jac: Any) -> None:
+        if not (jac is None or jac is True or callable(jac)):
+            raise InputError(f"jac = {jac!r}: must be a function, True (fun returns both) or None")
+        self.fun, self.jac, self.nfev, self.njev = fun, jac, 0, 0
+
+    def value(self, w: Array) -> Array:
+        returned = self._call(w[0].copy())
+        return np.array([returned[0] if self.jac is True else returned], dtype=float).reshape(1)
+
+    def value_grad(self, w: Array) -> tuple[Array, Array]:
+        x = w[0].copy()
+        value = self._call(x)
+        self.njev += 1
+        if self.jac is True:
+            value, g = value
+        elif self.jac is None:
+            g = approx_fprime(x, self._number)
+        else:
+            g = self.jac(x)
+        g = np.array(g, dtype=float)
+        if g.shape != x.shape:
+            raise InputError(f"jac returned shape {g.shape} for x of shape {x.shape}; they must be the same")
+        return np.array([value], dtype=float).reshape(1), g[None]
+
+    def _call(self, x: Array) -> Any:
+        self.nfev += 1
+        return self.fun(x)
+
+    def _number(self, x: Array) -> float:
+        return float(np.reshape(self._call(x), ()))

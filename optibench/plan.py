@@ -1,0 +1,336 @@
+"""An experiment becomes a plan: one row a run, its id a hash of its facts, grouped into cohorts."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from itertools import product
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optibench.pieces import Activation, InputError, Loss, Optimizer, Problem, ProblemFactory, label, nearest
+from optibench.registry import Registry, reason
+from optibench.samplers import SAMPLERS
+
+#: Raised when what a run means or stores changes: stores of another format are refused, not mixed.
+FORMAT = 1
+DEFAULT_LR = "1e-5:10:9"
+DEFAULT_BATCH = 32
+BUDGETS = ("epochs", "steps", "gradient_evaluations")
+
+Choice = tuple[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What to run. At most one of epochs, steps and gradient_evaluations; with none, each problem's own epochs."""
+
+    name: str
+    problems: tuple[Choice, ...]
+    optimizers: tuple[Choice, ...]
+    lr: tuple[float, ...]
+    seeds: int = 10
+    epochs: int | None = None
+    steps: int | None = None
+    gradient_evaluations: int | None = None
+    batch: int | str = DEFAULT_BATCH
+    sampler: str = "reshuffle"
+    dtype: str = "float32"
+    schedule: str = "constant"
+    l2: float = 0.0
+
+    def facts(self) -> dict[str, Any]:
+        """The fields of an experiment file, those without a value left out."""
+        choices = {
+            kind: [name if not extra else {"name": name, **extra} for name, extra in getattr(self, kind)]
+            for kind in ("problems", "optimizers")
+        }
+        facts = {**asdict(self), **choices, "lr": list(self.lr)}
+        return {key: value for key, value in facts.items() if value is not None}
+
+
+def experiment(facts: Mapping[str, Any], registry: Registry) -> Experiment:
+    """Check the fields of an experiment file, flags or keywords, and resolve them."""
+    known = Experiment.__dataclass_fields__
+    for key in facts:
+        if key not in known:
+            raise InputError(f"no experiment setting named '{key}'; {nearest(key, known)}")
+    given = {key: value for key, value in facts.items() if value is not None}
+    budgets = [key for key in BUDGETS if key in given]
+    if len(budgets) > 1:
+        raise InputError(f"{' and '.join(budgets)} given together; keep one budget")
+    for key in (*budgets, "seeds"):
+        if key in given:
+            _whole(key, given[key])
+    if given.get("batch", "full") != "full":
+        _whole("batch", given["batch"])
+    _known("sampler", given.get("sampler", "reshuffle"), SAMPLERS)
+    _known("dtype", given.get("dtype", "float32"), ("float32", "float64"))
+    registry.get("schedule", given.get("schedule", "constant"))
+    if not isinstance(l2 := given.get("l2", 0.0), int | float) or l2 < 0:
+        raise InputError(f"l2 = {l2!r}: must be a number, 0 or more")
+    for kind in ("problems", "optimizers"):
+        given[kind] = tuple(
+            choice for item in _listed(given.get(kind)) for choice in _choices(kind[:-1], item, registry)
+        )
+        if not given[kind]:
+            raise InputError(f"no {kind} selected; name at least one (optibench list {kind[:-1]})")
+    return Experiment(**{**given, "name": str(given.get("name", "custom")), "lr": rates(given.get("lr", DEFAULT_LR))})
+
+
+def rates(lr: Any) -> tuple[float, ...]:
+    """Learning rates from "LO:HI:COUNT" (a log grid, ends included), "a,b,c", a number or a list; sorted, unique."""
+    try:
+        if isinstance(lr, str) and ":" in lr:
+            low, high, count = lr.split(":")
+            grid = [float(low), float(high)]
+            if int(count) < 1 or grid[0] > grid[1] or (int(count) == 1 and grid[0] != grid[1]):
+                raise InputError(f"lr '{lr}': LO must not exceed HI, COUNT must be at least 2; for example 1e-4:1:9")
+            values = [float(f"{rate:.6g}") for rate in np.geomspace(*grid, int(count))] if min(grid) > 0 else grid
+        elif isinstance(lr, str):
+            values = [float(part) for part in lr.split(",")]
+        else:
+            values = [float(part) for part in (lr if isinstance(lr, Iterable) else [lr])]
+    except InputError:
+        raise
+    except (TypeError, ValueError):
+        raise InputError(f"lr {lr!r}: not a grid; write LO:HI:COUNT such as 1e-4:1:9, or a,b,c") from None
+    for rate in values:
+        if not (rate > 0 and isfinite(rate)):
+            raise InputError(f"lr {rate:g}: a learning rate must be positive and finite; for example 1e-4:1:9")
+    if not values:
+        raise InputError("lr: no learning rate given; for example 1e-4:1:9")
+    return tuple(sorted(set(values)))
+
+
+def _whole(key: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{key} = {value!r}: must be a whole number, at least 1")
+
+
+def _known(key: str, value: Any, names: Iterable[str]) -> None:
+    if value not in names:
+        raise InputError(f"no {key} named '{value}'; {nearest(str(value), names)}")
+
+
+def _listed(items: Any) -> Sequence[Any]:
+    if items is None:
+        return []
+    return items if isinstance(items, list | tuple) and not _is_choice(items) else [items]
+
+
+def _is_choice(item: Any) -> bool:
+    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], Mapping)
+
+
+def _choices(kind: str, item: Any, registry: Registry) -> list[Choice]:
+    """``"adam:beta1=0.8"`` or ``{"name": "adam", "beta1": [0.8, 0.9]}`` -> one choice a combination."""
+    if isinstance(item, str):
+        name, _, settings = item.partition(":")
+        extra: dict[str, Any] = dict(_setting(kind, item, part) for part in settings.split(",") if settings)
+    elif isinstance(item, Mapping):
+        if "name" not in item:
+            raise InputError(f"{kind} {dict(item)}: no name; write name = \"...\"")
+        name, extra = str(item["name"]), {key: value for key, value in item.items() if key != "name"}
+    elif _is_choice(item):
+        name, extra = item[0], dict(item[1])
+    else:
+        raise InputError(f"{kind} {item!r}: must be a name or a table with a name")
+    piece = registry.get(kind, name)
+    if isinstance(piece, Optimizer):
+        declared = {**piece.hyperparameters, **piece.options}
+    else:
+        declared = dict(piece.parameters)
+    for key, value in extra.items():
+        if key not in declared or key == "lr":
+            mend = "give rates by lr" if key == "lr" else nearest(key, set(declared) - {"lr"})
+            raise InputError(f"{kind} '{name}' takes no setting '{key}'; {mend}")
+        for one in value if isinstance(value, list) else [value]:
+            _check_type(f"{kind} '{name}'", key, one, declared[key])
+    swept = [value if isinstance(value, list) else [value] for value in extra.values()]
+    return [(name, dict(zip(extra, values, strict=True))) for values in product(*swept)]
+
+
+def _setting(kind: str, item: str, part: str) -> tuple[str, Any]:
+    key, equals, text = part.partition("=")
+    if not equals or not text:
+        raise InputError(f"{kind} '{item}': '{part}' is no setting; write NAME:KEY=VALUE,KEY=VALUE")
+    if text in ("true", "True", "false", "False"):
+        return key, text.lower() == "true"
+    for parse in (int, float):
+        try:
+            return key, parse(text)
+        except ValueError:
+            continue
+    return key, text
+
+
+def _check_type(owner: str, key: str, value: Any, default: Any) -> None:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if isinstance(default, int | float) and not isinstance(default, bool):
+        if not number or not isfinite(value):
+            raise InputError(f"{owner}: {key} = {value!r} must be a number; its default is {default}")
+    elif isinstance(default, bool) and not isinstance(value, bool):
+        raise InputError(f"{owner}: {key} = {value!r} must be true or false; its default is {default}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: the numbers that tell it from the others of its cohort."""
+
+    id: str
+    seed: int
+    hyperparameters: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Runs trained together: names and numbers only, so that it can go to another process."""
+
+    problem: Choice
+    optimizer: str
+    label: str  # the optimizer with the settings that were chosen for it
+    options: Mapping[str, Any]
+    runs: tuple[Run, ...]
+    budget: tuple[str, int]
+    batch: int  # examples a step; 0 without data
+    sampler: str
+    dtype: str
+    schedule: str
+    l2: float
+    fingerprint: str
+    steps: int  # at most
+
+    @property
+    def key(self) -> str:
+        """The name of its file: a hash of its runs' ids."""
+        return hashlib.sha256(" ".join(run.id for run in self.runs).encode()).hexdigest()[:16]
+
+
+def build(registry: Registry, choice: Choice) -> Problem:
+    """The problem of this name and these parameters; activations and losses are named."""
+    name, parameters = choice
+    factory: ProblemFactory = registry.get("problem", name)
+    pieces = {
+        key: registry.get(type(factory.parameters[key]).__name__.lower(), value)
+        if isinstance(factory.parameters[key], Activation | Loss) and isinstance(value, str)
+        else value
+        for key, value in parameters.items()
+    }
+    try:
+        return factory(**pieces)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(f"problem '{label(name, parameters)}' cannot be built: {reason(error)}") from error
+
+
+def plan(what: Experiment, registry: Registry) -> list[Cohort]:
+    """The cohorts of an experiment."""
+    cohorts: list[Cohort] = []
+    for choice in what.problems:
+        problem = build(registry, choice)
+        for name, extra in what.optimizers:
+            rule: Optimizer = registry.get("optimizer", name)
+            cohort = _cohort(what, choice, problem, rule, extra, registry)
+            runs = cohort.runs
+            size = capacity(problem, rule, cohort.batch, np.dtype(what.dtype).itemsize)
+            cohorts += [replace(cohort, runs=runs[begin : begin + size]) for begin in range(0, len(runs), size)]
+    return cohorts
+
+
+def remaining(cohorts: list[Cohort], done: set[str]) -> list[Cohort]:
+    """A plan minus the runs that are done."""
+    left = [replace(cohort, runs=tuple(run for run in cohort.runs if run.id not in done)) for cohort in cohorts]
+    return [cohort for cohort in left if cohort.runs]
+
+
+def _cohort(
+    what: Experiment, choice: Choice, problem: Problem, rule: Optimizer, extra: Mapping[str, Any], registry: Registry
+) -> Cohort:
+    """All runs of one problem and optimizer."""
+    options = {key: extra.get(key, default) for key, default in rule.options.items()}
+    numbers = {key: float(extra.get(key, default)) for key, default in rule.hyperparameters.items()}
+    wanted = what.batch if rule.batch is None else rule.batch
+    batch = problem.examples if wanted == "full" else min(int(wanted), problem.examples)
+    sampler = "full" if batch == problem.examples else what.sampler
+    if sampler == "full":
+        batch = problem.examples
+    kind = next((key for key in BUDGETS if getattr(what, key) is not None), "epochs")
+    amount = getattr(what, kind) or problem.epochs
+    steps = amount * (problem.examples // batch if batch else 1) if kind == "epochs" else amount
+    cohort = Cohort(
+        choice,
+        rule.name,
+        label(rule.name, extra),
+        options,
+        (),
+        (kind, amount),
+        batch,
+        sampler,
+        what.dtype,
+        what.schedule,
+        what.l2,
+        problem.fingerprint,
+        steps,
+    )
+    shared = {
+        **{key: value for key, value in asdict(cohort).items() if key not in ("runs", "label")},
+        "format": FORMAT,
+        "sources": [
+            source(rule.function),
+            source(problem.piece.function if problem.piece else problem.value_grad),
+            source(registry.get("schedule", what.schedule).function),
+        ],
+    }
+    prefix = json.dumps(shared, sort_keys=True, default=lambda piece: getattr(piece, "name", str(piece)))
+    rates = what.lr if "lr" in numbers else (None,)
+    runs = []
+    for seed, rate in product(range(what.seeds), rates):
+        hyperparameters = numbers if rate is None else {**numbers, "lr": rate}
+        facts = f"{prefix} {seed} {sorted(hyperparameters.items())}"
+        runs.append(Run(hashlib.sha256(facts.encode()).hexdigest()[:20], seed, hyperparameters))
+    return replace(cohort, runs=tuple(runs))
+
+
+def source(function: Any) -> str:
+    """A hash of the file that a function was written in, or of its code where there is no file."""
+    try:
+        return _digest(Path(inspect.getfile(function)))
+    except (OSError, TypeError):
+        code = getattr(function, "__code__", None)
+        text = repr(function) if code is None else f"{code.co_code!r} {code.co_consts!r} {code.co_names!r}"
+        return hashlib.sha256(re.sub(r" at 0x[0-9a-f]+", "", text).encode()).hexdigest()[:16]
+
+
+@lru_cache
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def capacity(problem: Problem, rule: Optimizer, batch: int, itemsize: int) -> int:
+    """How many runs to train together: as many as keep their arrays within the core's L2 cache, 8 at least."""
+    parameters = problem.size * (6 + len(rule.state))  # w, g, the new w, three temporaries, the state
+    run = itemsize * (parameters + max(batch, 1) * problem.width)
+    return int(np.clip(L2_SHARE * l2_bytes() // run, 8, 8192))
+
+
+L2_SHARE = 2
+
+
+@lru_cache
+def l2_bytes() -> int:
+    """The size of one core's L2 cache; 1 MiB where the system does not tell."""
+    try:
+        text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text().strip()
+        return int(text.rstrip("KM")) * {"K": 1024, "M": 1024**2}.get(text[-1], 1)
+    except (OSError, ValueError):
+        return 1024**2

@@ -1,0 +1,122 @@
+"""One cohort, from its names and numbers to its file: what an executor calls, here or in another process."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from optibench.pieces import Problem, label
+from optibench.plan import Choice, Cohort, build
+from optibench.registry import Registry, Sources, registry
+from optibench.store import Store
+from optibench.train import CohortTimeout, train
+
+
+@dataclass(frozen=True)
+class Task:
+    """Train a cohort and write its file. ``local`` is a registry that only this process can have."""
+
+    folder: Path
+    sources: Sources
+    timeout: float | None = None
+    local: Registry | None = None
+
+    def __call__(self, cohort: Cohort) -> None:
+        found = self.local or _registry(self.sources)
+        problem = built(found, cohort.problem)
+        store = Store(self.folder)
+        points = store.partial(cohort)
+        points.clear()
+        deadline = float("inf") if self.timeout is None else time.monotonic() + self.timeout
+        with _one_thread(), _alarm(self.timeout):
+            outcome = train(
+                cohort,
+                problem,
+                found.get("optimizer", cohort.optimizer),
+                found.get("schedule", cohort.schedule),
+                list(found["metric"].values()),
+                deadline,
+                None if self.local else points.add,
+            )
+        store.write(cohort, outcome, facts(cohort, found, problem, self.timeout))
+        points.clear()
+
+    def lost(self, cohort: Cohort, found: Registry, status: str, reason: str) -> None:
+        """Write what is left of a cohort whose process died: every point recorded before."""
+        store = Store(self.folder)
+        points = store.partial(cohort)
+        outcome = points.outcome(len(cohort.runs), status, reason)
+        store.write(cohort, outcome, facts(cohort, found, built(found, cohort.problem), self.timeout))
+        points.clear()
+
+
+def facts(cohort: Cohort, found: Registry, problem: Problem, timeout: float | None) -> dict[str, Any]:
+    """What stands in every row of a cohort besides its own fields."""
+    return {
+        "problem": label(*cohort.problem),
+        "optimizer": cohort.label,
+        "plugin": found.owners["optimizer", cohort.optimizer],
+        "minimum": problem.minimum,
+        "has_data": bool(problem.train),
+        "time_limit": timeout,
+    }
+
+
+_built: dict[tuple[int, str], Problem] = {}
+
+
+def built(found: Registry, choice: Choice) -> Problem:
+    """A problem, built once a process."""
+    key = (id(found), label(*choice))
+    if key not in _built:
+        _built[key] = build(found, choice)
+    return _built[key]
+
+
+@lru_cache
+def _registry(sources: Sources) -> Registry:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the process that started this one has said them
+        return registry(sources)
+
+
+@lru_cache
+def _threads() -> Any:
+    from threadpoolctl import ThreadpoolController  # looks at every loaded library
+
+    return ThreadpoolController()
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One BLAS thread: cohorts are the parallel axis, and a product split over threads has other bits."""
+    with _threads().limit(limits=1):
+        yield
+
+
+@contextmanager
+def _alarm(seconds: float | None) -> Iterator[None]:
+    """Interrupt Python code that never returns; needs the main thread of a POSIX process."""
+    usable = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
+    if seconds is None or not usable:
+        yield
+        return
+
+    def ring(signum: int, frame: Any) -> None:
+        raise CohortTimeout
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
