@@ -14,9 +14,7 @@ from optibench.registry import Registry, Sources, registry
 from optibench.results import Results, load
 
 
-def run_experiment(
-    facts: Mapping[str, Any], out: str | Path | None, plugins: Any, modules: Any, **how: Any
-) -> Results:
+def run_experiment(facts: Mapping[str, Any], out: str | Path | None, plugins: Any, modules: Any, **how: Any) -> Results:
     """Run and load; without ``out`` in a temporary folder that is gone when this returns."""
     sources = Sources(tuple(map(str, _listed(plugins))), tuple(_listed(modules)))
     found = registry(sources)

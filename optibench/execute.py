@@ -92,19 +92,13 @@ def _work(cohort: Cohort) -> float:
 
 
 def _save_lost(task: Task, cohort: Cohort, registry: Registry, error: BaseException) -> None:
-    if isinstance(error, OSError):
-        if isinstance(error, TimeoutError):
-            text = f"ran past the limit of {task.timeout:g} s, and was killed"
-            task.lost(cohort, registry, "timeout", text)
-            return
+    code = getattr(error, "exitcode", None)
+    if isinstance(error, OSError) and not isinstance(error, TimeoutError) and code is None:
         raise InputError(
             f"cannot write to '{task.folder}': {error.strerror or error}; make room or choose another --out; "
             "what was finished is kept"
         ) from error
-    name = type(error).__name__
-    text = "its process died" if name == "ProcessExpired" else reason(error)
-    code = getattr(error, "exitcode", None)
-    task.lost(cohort, registry, "crashed", f"{text} (exit code {code})" if code is not None else text)
+    task.lost(cohort, registry, reason(error) if code is None else f"its process died with exit code {code}")
 
 
 def statuses_of(store: Store, cohort: Cohort) -> list[str]:

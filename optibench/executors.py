@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from optibench.hookspecs import hookimpl
 from optibench.pieces import Executor, executor
 from optibench.plan import Cohort
 
-#: A worker first tries to end a cohort by itself, with its points kept; past this many seconds more it is killed.
-GRACE = 0.4
+#: A worker ends a cohort at its time limit by itself; one that does not, for whatever reason, is killed this much later.
+GRACE = 60.0
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 Ended = Iterator[tuple[Cohort, BaseException | None]]
@@ -42,12 +43,12 @@ def processes(task: Callable[[Cohort], None], cohorts: list[Cohort], workers: in
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))  # read when a worker loads its BLAS
     ended: SimpleQueue[tuple[Cohort, Any]] = SimpleQueue()
-    pool = ProcessPool(max_workers=min(workers, len(cohorts)), context=get_context("spawn"), initializer=_start)
+    pool: Any = ProcessPool(max_workers=min(workers, len(cohorts)), context=get_context("spawn"), initializer=_start)
     try:
         limit = None if timeout is None else timeout + GRACE
         for cohort in cohorts:
             future = pool.schedule(task, args=[cohort], timeout=limit)
-            future.add_done_callback(lambda future, cohort=cohort: ended.put((cohort, future)))
+            future.add_done_callback(partial(_note, ended, cohort))
         for _ in cohorts:
             cohort, future = ended.get()
             yield cohort, future.exception()
@@ -62,6 +63,10 @@ def processes(task: Callable[[Cohort], None], cohorts: list[Cohort], workers: in
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _note(ended: Any, cohort: Cohort, future: Any) -> None:
+    ended.put((cohort, future))
 
 
 def _start() -> None:

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import pluggy
 
-from optibench.pieces import (
-    Activation,
-    Executor,
-    Figure,
-    Loss,
-    Metric,
-    Optimizer,
-    ProblemFactory,
-    Schedule,
-    Suite,
-)
+from optibench.pieces import Activation, Executor, Figure, Loss, Metric, Optimizer, ProblemFactory, Schedule, Suite
 
 hookspec = pluggy.HookspecMarker("optibench")
 hookimpl = pluggy.HookimplMarker("optibench")

@@ -46,7 +46,7 @@ def minimize(
         ("fun", {}), rule.name, rule.name, options, (Run("", 0, numbers),), ("steps", maxiter), 0, "full", "float64",
         "constant", l2, "", maxiter,
     )  # fmt: skip
-    trace, status, message = [x], 1, "the maximum number of iterations was reached"
+    trace, status, message = [x], 0, f"all {maxiter} iterations were done"
     with np.errstate(all="ignore"):
         training = Training(cohort, problem, rule, lambda t, total: 1.0)
         for _ in range(maxiter):

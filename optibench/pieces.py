@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,35 +82,25 @@ class Optimizer:
         return self.rule
 
 
-def optimizer(
-    rule: Callable[..., Any] | None = None,
-    *,
-    name: str = "",
-    batch: int | str | None = None,
-    parent: str = "",
-    formula: str = "",
-    reference: str = "",
-    space: Mapping[str, Any] | None = None,
-    solution: Callable[..., Any] | None = None,
-) -> Any:
+@overload
+def optimizer(rule: Callable[..., Any], /, **facts: Any) -> Optimizer: ...
+@overload
+def optimizer(rule: None = None, /, **facts: Any) -> Callable[[Callable[..., Any]], Optimizer]: ...
+def optimizer(rule: Callable[..., Any] | None = None, /, **facts: Any) -> Any:
     """Declare an optimizer; the rule's signature is the declaration.
 
     Positional arguments without a default are supplied by name (see SUPPLIED), those with one are state and its initial
     value (a number, or a function of w), keyword-only ones are hyperparameters; a bool, string or None default makes an
-    option. ``name`` defaults to the function's.
+    option. Facts: ``name`` (the function's by default), ``batch``, ``parent``, ``formula``, ``reference``, ``space``,
+    ``solution``, as the fields of Optimizer.
     """
     if rule is None:
-        return lambda rule: optimizer(
-            rule,
-            name=name,
-            batch=batch,
-            parent=parent,
-            formula=formula,
-            reference=reference,
-            space=space,
-            solution=solution,
-        )
-    name = name or rule.__name__
+        return lambda rule: optimizer(rule, **facts)
+    name = facts.pop("name", rule.__name__)
+    known = ("batch", "parent", "formula", "reference", "space", "solution")
+    for fact in facts:
+        if fact not in known:
+            raise InputError(f"optimizer '{name}': no fact named '{fact}'; {nearest(fact, known)}")
     arguments, state, numbers, options = [], {}, {}, {}
     for argument, parameter in inspect.signature(rule).parameters.items():
         default = parameter.default
@@ -131,20 +121,7 @@ def optimizer(
             options[argument] = default
         else:
             numbers[argument] = default
-    return Optimizer(
-        name,
-        rule,
-        tuple(arguments),
-        state,
-        numbers,
-        options,
-        batch,
-        parent,
-        formula,
-        reference,
-        dict(space or {}),
-        solution,
-    )
+    return Optimizer(name, rule, tuple(arguments), state, numbers, options, **facts)
 
 
 @dataclass(frozen=True)
@@ -184,21 +161,31 @@ class Executor(Function):
     """``(task, cohorts, workers, timeout) -> iterator of (cohort, None or exception)``, as they end."""
 
 
-def _declare(kind: Callable[..., Any]) -> Callable[..., Any]:
-    def declare(function: Any = None, *, name: str = "", formula: str = "", reference: str = "") -> Any:
+Kind = TypeVar("Kind", bound=Function)
+
+
+class Declare(Generic[Kind]):
+    """The decorator of a kind: ``@activation`` or ``@activation(name=..., formula=..., reference=...)``."""
+
+    def __init__(self, kind: type[Kind]) -> None:
+        self.kind = kind
+        self.__doc__ = f"Declare: {kind.__doc__}"
+
+    @overload
+    def __call__(self, function: Callable[..., Any], /, **facts: str) -> Kind: ...
+    @overload
+    def __call__(self, function: None = None, /, **facts: str) -> Callable[[Callable[..., Any]], Kind]: ...
+    def __call__(self, function: Callable[..., Any] | None = None, /, **facts: str) -> Any:
         if function is None:
-            return lambda function: declare(function, name=name, formula=formula, reference=reference)
-        return kind(name or function.__name__, function, formula, reference)
-
-    declare.__doc__ = f"Declare: {kind.__doc__}"
-    return declare
+            return lambda function: self(function, **facts)
+        return self.kind(facts.pop("name", function.__name__), function, **facts)
 
 
-activation = _declare(Activation)
-loss = _declare(Loss)
-schedule = _declare(Schedule)
-metric = _declare(Metric)
-executor = _declare(Executor)
+activation = Declare(Activation)
+loss = Declare(Loss)
+schedule = Declare(Schedule)
+metric = Declare(Metric)
+executor = Declare(Executor)
 
 
 @dataclass(frozen=True)
@@ -301,7 +288,11 @@ class ProblemFactory:
         return summary_of(self.function)
 
 
-def problem(function: Any = None, *, name: str = "") -> Any:
+@overload
+def problem(function: Callable[..., Problem], /, *, name: str = "") -> ProblemFactory: ...
+@overload
+def problem(function: None = None, /, *, name: str = "") -> Callable[[Callable[..., Problem]], ProblemFactory]: ...
+def problem(function: Callable[..., Problem] | None = None, /, *, name: str = "") -> Any:
     """Declare a problem: a function with keyword-only parameters that returns a Problem."""
     if function is None:
         return lambda function: problem(function, name=name)

@@ -91,10 +91,10 @@ def rates(lr: Any) -> tuple[float, ...]:
     try:
         if isinstance(lr, str) and ":" in lr:
             low, high, count = lr.split(":")
-            grid = [float(low), float(high)]
-            if int(count) < 1 or grid[0] > grid[1] or (int(count) == 1 and grid[0] != grid[1]):
+            first, last = float(low), float(high)
+            if int(count) < 1 or first > last or (int(count) == 1 and first != last):
                 raise InputError(f"lr '{lr}': LO must not exceed HI, COUNT must be at least 2; for example 1e-4:1:9")
-            values = [float(f"{rate:.6g}") for rate in np.geomspace(*grid, int(count))] if min(grid) > 0 else grid
+            values = [float(f"{rate:.6g}") for rate in np.geomspace(first, last, int(count))] if first > 0 else [first]
         elif isinstance(lr, str):
             values = [float(part) for part in lr.split(",")]
         else:
@@ -138,17 +138,14 @@ def _choices(kind: str, item: Any, registry: Registry) -> list[Choice]:
         extra: dict[str, Any] = dict(_setting(kind, item, part) for part in settings.split(",") if settings)
     elif isinstance(item, Mapping):
         if "name" not in item:
-            raise InputError(f"{kind} {dict(item)}: no name; write name = \"...\"")
+            raise InputError(f'{kind} {dict(item)}: no name; write name = "..."')
         name, extra = str(item["name"]), {key: value for key, value in item.items() if key != "name"}
     elif _is_choice(item):
         name, extra = item[0], dict(item[1])
     else:
         raise InputError(f"{kind} {item!r}: must be a name or a table with a name")
     piece = registry.get(kind, name)
-    if isinstance(piece, Optimizer):
-        declared = {**piece.hyperparameters, **piece.options}
-    else:
-        declared = dict(piece.parameters)
+    declared = {**piece.hyperparameters, **piece.options} if isinstance(piece, Optimizer) else dict(piece.parameters)
     for key, value in extra.items():
         if key not in declared or key == "lr":
             mend = "give rates by lr" if key == "lr" else nearest(key, set(declared) - {"lr"})

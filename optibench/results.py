@@ -35,7 +35,7 @@ class Results:
         lists = self._points
         if lists.empty:
             return pd.DataFrame(columns=["id", "problem", "optimizer", "lr", "seed", "step"])
-        lengths = lists["step"].map(len).to_numpy()
+        lengths = np.array([0 if steps is None else len(steps) for steps in lists["step"]])
         keys = self.runs[["id", "problem", "optimizer", "lr", "seed"]]
         frame = keys.loc[keys.index.repeat(lengths)].reset_index(drop=True)
         for name in lists:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -144,8 +145,24 @@ class PartialPoints:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    @property
+    def _begun(self) -> Path:
+        return self.path.with_suffix(".begun")
+
+    def begin(self) -> None:
+        self.clear()
+        self._begun.touch()
+
     def clear(self) -> None:
         self.path.unlink(missing_ok=True)
+        self._begun.unlink(missing_ok=True)
+
+    def age(self) -> float:
+        """Seconds since the cohort began; 0 if it never did."""
+        try:
+            return time.time() - self._begun.stat().st_mtime
+        except OSError:
+            return 0.0
 
     def add(self, point: dict[str, Any]) -> None:
         names = [*point["columns"]]

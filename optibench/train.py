@@ -159,12 +159,12 @@ class Training:
     def step(self, loss: Array, g: Array) -> None:
         """One update of every run."""
         rule, supply = self.rule, self.supply
-        self.t += 1
+        t = self.t + 1
         self.counts["gradient_evaluations"] += 1
         g.flags.writeable = False
-        supply.update(w=self.w, g=g, t=self.t, loss=loss[:, None])
+        supply.update(w=self.w, g=g, t=t, loss=loss[:, None])
         hyper = self.hyper
-        factor = self.schedule(self.t, self.cohort.steps)
+        factor = self.schedule(t, self.cohort.steps)
         if factor != 1 and "lr" in hyper:
             hyper = {**hyper, "lr": hyper["lr"] * self.w.dtype.type(factor)}
         returned = rule.rule(*[supply[name] for name in rule.arguments], **hyper, **self.cohort.options)
@@ -174,13 +174,15 @@ class Training:
                 f"rule '{rule.name}' returned {len(outputs)} values; its signature declares {1 + len(rule.state)}: "
                 f"{', '.join(('w', *rule.state))}"
             )
-        for name, new, old in zip(("w", *rule.state), outputs, [self.w, *map(supply.get, rule.state)], strict=True):
+        for name, new, old in zip(
+            ("w", *rule.state), outputs, [self.w, *(supply[name] for name in rule.state)], strict=True
+        ):
             if getattr(new, "shape", None) != old.shape or new.dtype != old.dtype:
                 raise RuleError(
                     f"rule '{rule.name}' returned {name} as {_described(new)}; it must be {_described(old)}"
                 )
             new.flags.writeable = False
-        self.w = outputs[0]
+        self.t, self.w = t, outputs[0]
         supply.update(zip(rule.state, outputs[1:], strict=True))
 
     def keep(self, mask: Array) -> None:
@@ -262,9 +264,9 @@ def train(
     training: Training | None = None
     with np.errstate(all="ignore"):  # overflow is what divergence looks like
         try:
-            outcome.seconds_per_step = _time_alone(cohort, problem, rule, schedule)
             training = Training(cohort, problem, rule, schedule)
             _loop(training, outcome, metrics, deadline, on_point)
+            outcome.seconds_per_step = _time_alone(cohort, problem, rule, schedule)
         except CohortTimeout:
             _end_all(training, outcome, "timeout", "the time limit of its cohort ran out")
         except Exception as error:
@@ -309,7 +311,7 @@ def _loop(
                 break
         training.step(loss, g)
         if limit is not None:
-            spent = sum(training.counts.values()) >= limit
+            spent: Array = np.sum([*training.counts.values()], axis=0) >= limit
             if spent.any():
                 _finish(training, outcome, spent, problem, metrics)
                 training.keep(~spent)
@@ -333,7 +335,7 @@ def measure(problem: Problem, w: Array, metrics: list[Metric]) -> dict[str, Arra
 
 
 def _diverge(training: Training, outcome: Outcome, gone: Array) -> None:
-    for row in np.flatnonzero(gone):
+    for row in np.flatnonzero(gone).tolist():
         text = f"the loss was not finite, or {GROWTH:g} times that at the start, after step {training.t}"
         _end(training, outcome, row, "diverged", text)
         outcome.endings[training.alive[row]].diverged_at = training.t
@@ -347,7 +349,7 @@ def _finish(training: Training, outcome: Outcome, done: Array, problem: Problem,
     lost = np.zeros(len(done), bool)
     lost[rows[~finite]] = True
     _diverge(training, outcome, lost)
-    for place, row in enumerate(rows):
+    for place, row in enumerate(rows.tolist()):
         if finite[place]:
             _end(training, outcome, row, "finished", "")
             outcome.endings[training.alive[row]].final = {name: float(v[place]) for name, v in columns.items()}
@@ -385,9 +387,7 @@ def _part(problem: Problem) -> Problem:
     def first(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
         return tuple(array[:PART] for array in arrays)
 
-    return replace(
-        problem, train=first(problem.train), validation=first(problem.validation), test=first(problem.test)
-    )
+    return replace(problem, train=first(problem.train), validation=first(problem.validation), test=first(problem.test))
 
 
 def _points(cohort: Cohort, problem: Problem, part: Problem, metrics: list[Metric]) -> tuple[set[int], float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import os
 import signal
 import threading
 import time
@@ -34,9 +36,9 @@ class Task:
         problem = built(found, cohort.problem)
         store = Store(self.folder)
         points = store.partial(cohort)
-        points.clear()
+        points.begin()
         deadline = float("inf") if self.timeout is None else time.monotonic() + self.timeout
-        with _one_thread(), _alarm(self.timeout):
+        with _one_thread(), _alarm(self.timeout), _watchdog(None if self.local else self.timeout):
             outcome = train(
                 cohort,
                 problem,
@@ -49,10 +51,16 @@ class Task:
         store.write(cohort, outcome, facts(cohort, found, problem, self.timeout))
         points.clear()
 
-    def lost(self, cohort: Cohort, found: Registry, status: str, reason: str) -> None:
+    def lost(self, cohort: Cohort, found: Registry, reason: str) -> None:
         """Write what is left of a cohort whose process died: every point recorded before."""
         store = Store(self.folder)
         points = store.partial(cohort)
+        status = "crashed"
+        if self.timeout is not None and points.age() >= self.timeout:
+            status, reason = (
+                "timeout",
+                f"the time limit of its cohort, {self.timeout:g} s, ran out; its process was ended",
+            )
         outcome = points.outcome(len(cohort.runs), status, reason)
         store.write(cohort, outcome, facts(cohort, found, built(found, cohort.problem), self.timeout))
         points.clear()
@@ -102,6 +110,24 @@ def _one_thread() -> Iterator[None]:
         yield
 
 
+#: A rule that swallows the alarm, or hangs in C, has this many seconds more before its process is ended.
+GRACE = 0.4
+
+
+@contextmanager
+def _watchdog(seconds: float | None) -> Iterator[None]:
+    """End this worker process when the alarm did not help; faulthandler's thread needs no interpreter lock."""
+    if seconds is None:
+        yield
+        return
+    with open(os.devnull, "w") as nowhere:
+        faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=nowhere)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+
+
 @contextmanager
 def _alarm(seconds: float | None) -> Iterator[None]:
     """Interrupt Python code that never returns; needs the main thread of a POSIX process."""
@@ -114,7 +140,7 @@ def _alarm(seconds: float | None) -> Iterator[None]:
         raise CohortTimeout
 
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "-p", "modules", metavar="MODULE", multiple=True, help="Also load this plugin module; repeatable."
     )(command)
     return click.option(
-        "--plugins", "folders", metavar="DIR", multiple=True, help="Also load the plugin files of this folder; repeatable."
+        "--plugins", "folders", metavar="DIR", multiple=True, help="Also load a folder's plugin files; repeatable."
     )(command)
 
 

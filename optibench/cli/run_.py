@@ -23,19 +23,21 @@ FAILURES = ("failed", "timeout", "crashed")
 
 @click.command("run")
 @click.argument("suite", metavar="[SUITE | FILE.toml]", default="")
-@click.option("--problem", "problems", metavar="NAME", multiple=True, help="A problem, NAME or NAME:KEY=VALUE,...; repeatable.")
+@click.option(
+    "--problem", "problems", metavar="NAME", multiple=True, help="A problem, NAME or NAME:KEY=VALUE; repeatable."
+)
 @click.option("--optimizer", "optimizers", metavar="NAME", multiple=True, help="An optimizer, likewise; repeatable.")
 @click.option("--lr", metavar="LO:HI:COUNT | a,b,c", help="Learning rates: a log grid, or a list.")
 @click.option("--seeds", type=int, metavar="N", help="Seeds 0 to N - 1.")
 @click.option("--epochs", type=int, metavar="N", help="Budget: passes through the training set.")
 @click.option("--steps", type=int, metavar="N", help="Budget: updates.")
-@click.option("--evaluations", "gradient_evaluations", type=int, metavar="N", help="Budget: gradients, every one counted.")
+@click.option("--evaluations", "gradient_evaluations", type=int, metavar="N", help="Budget: evaluations, each counted.")
 @click.option("--batch", metavar="N|full", help="Examples a step, for rules that do not declare it.")
 @click.option("--sampler", metavar="NAME", help="full, reshuffle, replacement or fixed.")
 @click.option("--schedule", metavar="NAME", help="Learning-rate schedule.")
 @click.option("--dtype", metavar="float32|float64", help="Precision of every run.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; all cores by default.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", default=600.0, show_default=True, help="Time limit of a cohort of runs.")
+@click.option("--timeout", type=float, metavar="SECONDS", default=600.0, help="Time limit of a cohort of runs; 600.")
 @click.option("--out", metavar="DIR", help="Where results and report go; reports/<suite>/ by default.")
 @click.option("--no-report", is_flag=True, help="Only run; print counts.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
@@ -43,6 +45,7 @@ FAILURES = ("failed", "timeout", "crashed")
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     suite: str,
     out: str | None,
     workers: int | None,
@@ -57,6 +60,8 @@ def command(
 
     What the output folder already has is not run again: the same command resumes where it was stopped.
     """
+    if not timeout > 0:
+        raise InputError(f"--timeout {timeout:g}: must be more than 0 seconds")
     found = find(folders, modules)
     what = experiment({**_base(suite, flags, found), **_given(flags)}, found)
     folder = Path(out or Path("reports") / what.name)
@@ -101,7 +106,9 @@ def _base(suite: str, flags: dict[str, Any], found: Registry) -> dict[str, Any]:
 
 
 def _given(flags: dict[str, Any]) -> dict[str, Any]:
-    given = {key: list(value) if isinstance(value, tuple) else value for key, value in flags.items() if value}
+    given: dict[str, Any] = {
+        key: list(value) if isinstance(value, tuple) else value for key, value in flags.items() if value
+    }
     for key in ("seeds", "epochs", "steps", "gradient_evaluations"):
         if flags[key] is not None:
             given[key] = flags[key]  # 0 too, to be refused

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from numpy import sqrt
 
-from optibench.pieces import Array, optimizer
+from optibench.pieces import optimizer
 
 
 @optimizer(
@@ -14,10 +12,7 @@ from optibench.pieces import Array, optimizer
     formula=r"v_t = \rho v_{t-1} + (1 - \rho)\, g_t^2, \quad w_t = w_{t-1} - \eta\, g_t / (\sqrt{v_t} + \epsilon)",
     reference="Tieleman and Hinton 2012, Lecture 6e; centered: Graves 2013, arXiv:1308.0850, eq. 38-45",
 )
-def rmsprop(
-    w: Array, g: Array, v: Any = 0, m: Any = 0, b: Any = 0,
-    *, lr: Any = 1e-2, rho: Any = 0.99, eps: Any = 1e-8, momentum: Any = 0.0, centered: bool = False,
-) -> tuple[Array, Array, Array, Array]:
+def rmsprop(w, g, v=0, m=0, b=0, *, lr=1e-2, rho=0.99, eps=1e-8, momentum=0.0, centered=False):
     """Gradient over its root mean square. Tieleman and Hinton 2012, as PyTorch: Optax and Keras put eps in the root."""
     v = rho * v + (1 - rho) * g**2
     m = rho * m + (1 - rho) * g
@@ -31,10 +26,7 @@ def rmsprop(
     formula=r"w_t = w_{t-1} - \eta\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)",
     reference="Kingma and Ba 2015, arXiv:1412.6980, Algorithm 1",
 )
-def adam(
-    w: Array, g: Array, t: int, m: Any = 0, v: Any = 0,
-    *, lr: Any = 1e-3, beta1: Any = 0.9, beta2: Any = 0.999, eps: Any = 1e-8,
-) -> tuple[Array, Array, Array]:
+def adam(w, g, t, m=0, v=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
     """Adaptive moments. Kingma and Ba 2015, Algorithm 1, as PyTorch: Keras adds eps before the bias correction."""
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
@@ -48,10 +40,7 @@ def adam(
     formula=r"w_t = (1 - \eta\lambda)\, w_{t-1} - \eta\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)",
     reference="Loshchilov and Hutter 2019, arXiv:1711.05101, Algorithm 2",
 )
-def adamw(
-    w: Array, g: Array, t: int, m: Any = 0, v: Any = 0,
-    *, lr: Any = 1e-3, beta1: Any = 0.9, beta2: Any = 0.999, eps: Any = 1e-8, weight_decay: Any = 1e-2,
-) -> Any:
+def adamw(w, g, t, m=0, v=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=1e-2):
     """Adam with decoupled weight decay. Loshchilov and Hutter 2019, Algorithm 2; decay times lr, as PyTorch has it."""
     decayed = (1 - lr * weight_decay) * w
     return adam(decayed, g, t, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps)

@@ -69,7 +69,7 @@ def diabetes_linear() -> Problem:
         DenseNetwork((10, 1), identity, mse),
         parts,
         minimum=DIABETES_MINIMUM,
-        source="Efron et al. 2004, doi:10.1214/009053604000000067; minimum by LAPACK's least squares (scipy.linalg.lstsq)",
+        source="Efron et al. 2004, doi:10.1214/009053604000000067; minimum by scipy.linalg.lstsq",
         epochs=100,
     )
 
