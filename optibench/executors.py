@@ -14,7 +14,7 @@ from optibench.hookspecs import hookimpl
 from optibench.pieces import Executor, executor
 from optibench.plan import Cohort
 
-#: A worker ends a cohort at its time limit by itself; one that does not, for whatever reason, is killed this much later.
+#: A worker ends a cohort at its time limit by itself; one that does not is killed this many seconds later.
 GRACE = 60.0
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 

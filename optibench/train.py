@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from optibench import recording
 from optibench.pieces import Array, InputError, Metric, Optimizer, Problem
 from optibench.plan import Cohort
 from optibench.registry import reason
@@ -19,11 +20,6 @@ from optibench.samplers import SAMPLERS
 
 #: A run has diverged when its batch loss is not finite, or this many times the loss that it started with.
 GROWTH = 1e10
-#: Recording may cost at most this share of the training, in gradients of examples (a forward pass is a third of one).
-EVALUATION_SHARE = 0.25
-#: A curve's points are measured on this many fixed examples of each split, a run's final numbers on all.
-PART = 256
-MOST_POINTS = 40
 #: The separate random streams of a seed.
 STREAMS = {"start": 0, "order": 1, "noise": 2, "tuning": 3}
 COUNTS = ("gradient_evaluations", "value_evaluations", "hessian_products")
@@ -282,11 +278,10 @@ def _loop(
     on_point: Callable[[dict[str, Any]], None] | None,
 ) -> None:
     cohort, problem = training.cohort, training.problem
-    part = _part(problem)
-    points, outcome.evaluation_share = _points(cohort, problem, part, metrics)
+    part = recording.part(problem)
 
     def record() -> dict[str, Array]:
-        columns = measure(part, training.solution, metrics)
+        columns = recording.measure(part, training.solution, metrics)
         point = {"step": training.t, "runs": training.alive, "columns": columns}
         point["counts"] = {name: count.copy() for name, count in training.counts.items()}
         if training.w.shape[1] == 2:
@@ -296,7 +291,9 @@ def _loop(
             on_point(point)
         return columns
 
-    initial = np.abs(record()["loss"])
+    first = record()
+    points, outcome.evaluation_share = recording.points(cohort, problem, part, first)
+    initial = np.abs(first["loss"])
     training.scale = np.where((initial > 0) & np.isfinite(initial), GROWTH * initial, np.inf)
     limit = cohort.budget[1] if cohort.budget[0] == "gradient_evaluations" else None
     while len(training.alive) and training.t < cohort.steps:
@@ -323,17 +320,6 @@ def _loop(
         _finish(training, outcome, np.ones(len(training.alive), bool), problem, metrics)
 
 
-def measure(problem: Problem, w: Array, metrics: list[Metric]) -> dict[str, Array]:
-    """Every metric on every split where it applies: ``loss`` of the training set, ``test_accuracy``, ... each (R,)."""
-    columns = {}
-    for metric in metrics:
-        for split in ("train", "validation", "test"):
-            value = metric(problem, w, split)
-            if value is not None:
-                columns[metric.name if split == "train" else f"{split}_{metric.name}"] = np.asarray(value, float)
-    return columns
-
-
 def _diverge(training: Training, outcome: Outcome, gone: Array) -> None:
     for row in np.flatnonzero(gone).tolist():
         text = f"the loss was not finite, or {GROWTH:g} times that at the start, after step {training.t}"
@@ -343,7 +329,7 @@ def _diverge(training: Training, outcome: Outcome, gone: Array) -> None:
 
 def _finish(training: Training, outcome: Outcome, done: Array, problem: Problem, metrics: list[Metric]) -> None:
     """The final numbers of the runs in ``done``, on all examples."""
-    columns = measure(problem, _rows(training.solution, done), metrics)
+    columns = recording.measure(problem, _rows(training.solution, done), metrics)
     rows = np.flatnonzero(done)
     finite = np.isfinite(columns["loss"]) & (np.abs(columns["loss"]) <= training.scale[rows])
     lost = np.zeros(len(done), bool)
@@ -380,42 +366,8 @@ def _blame(error: Exception) -> str:
     return reason(error)
 
 
-def _part(problem: Problem) -> Problem:
-    """The same problem with at most PART examples in each split."""
-    from dataclasses import replace
-
-    def first(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
-        return tuple(array[:PART] for array in arrays)
-
-    return replace(problem, train=first(problem.train), validation=first(problem.validation), test=first(problem.test))
-
-
-def _points(cohort: Cohort, problem: Problem, part: Problem, metrics: list[Metric]) -> tuple[set[int], float]:
-    """After which steps to record, evenly in the logarithm, and the share of the cost that recording has.
-
-    As many points as keep the share within EVALUATION_SHARE; the first and the last are always there.
-    """
-    training_cost = cohort.steps * max(cohort.batch, 1)
-    final, one = _cost(problem, metrics), _cost(part, metrics)
-    affordable = (EVALUATION_SHARE * training_cost - final) / one - 2
-    count = int(np.clip(affordable, 0, min(MOST_POINTS, max(cohort.steps - 1, 0))))
-    points = {round(step) for step in np.geomspace(1, cohort.steps, count + 1)[:-1]} if count else set()
-    cost = final + (len(points) + 2) * one
-    return points, cost / (cost + training_cost)
-
-
-def _cost(problem: Problem, metrics: list[Metric]) -> float:
-    """Gradients of examples that one recording costs: a third for each forward pass of an example."""
-    forwards = {"train": 1, "validation": 2 if problem.classes else 1, "test": 2 if problem.classes else 1}
-    if not problem.train:
-        return 1 / 3
-    return sum(times * len((getattr(problem, split) or ((),))[0]) for split, times in forwards.items()) / 3
-
-
 def _time_alone(cohort: Cohort, problem: Problem, rule: Optimizer, schedule: Callable[..., float]) -> float:
     """Seconds that a step takes in a run of its own: the median of at most 20 after a warm-up; nan if it has fewer."""
-    from dataclasses import replace
-
     training = Training(replace(cohort, runs=cohort.runs[:1]), problem, rule, schedule)
     times, begin = [], time.perf_counter()
     for _ in range(min(22, cohort.steps)):

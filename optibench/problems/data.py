@@ -114,7 +114,7 @@ def digits_softmax() -> Problem:
         _targets("digits", _one_hot),
         classes=True,
         source="Alpaydin and Kaynak 1998, doi:10.24432/C50P49",
-        epochs=10,
+        epochs=20,
     )
 
 
@@ -127,7 +127,7 @@ def digits_mlp(*, activation: Activation = tanh) -> Problem:
         _targets("digits", _one_hot),
         classes=True,
         source="Alpaydin and Kaynak 1998, doi:10.24432/C50P49",
-        epochs=10,
+        epochs=20,
     )
 
 

@@ -1,0 +1,61 @@
+"""When a run is measured, on what, and at what share of its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from optibench.pieces import Array, Metric, Problem
+from optibench.plan import Cohort
+
+#: Recording may cost at most this share of the training, in gradients of examples (a forward pass is a third of one).
+EVALUATION_SHARE = 0.25
+#: A curve's points are measured on this many fixed examples of each split, a run's final numbers on all.
+PART = 256
+MOST_POINTS = 40
+
+
+def measure(problem: Problem, w: Array, metrics: list[Metric]) -> dict[str, Array]:
+    """Every metric on every split where it applies: ``loss`` of the training set, ``test_accuracy``, ... each (R,)."""
+    columns = {}
+    for metric in metrics:
+        for split in ("train", "validation", "test"):
+            value = metric(problem, w, split)
+            if value is not None:
+                columns[metric.name if split == "train" else f"{split}_{metric.name}"] = np.asarray(value, float)
+    return columns
+
+
+def part(problem: Problem) -> Problem:
+    """The same problem with at most PART examples in each split."""
+
+    def first(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(array[:PART] for array in arrays)
+
+    return replace(problem, train=first(problem.train), validation=first(problem.validation), test=first(problem.test))
+
+
+def points(cohort: Cohort, problem: Problem, small: Problem, columns: Iterable[str]) -> tuple[set[int], float]:
+    """After which steps to record, evenly in the logarithm, and the share of the cost that recording has.
+
+    As many points as keep the share within EVALUATION_SHARE; the first and the last are always there.
+    """
+    training_cost = cohort.steps * max(cohort.batch, 1)
+    final, one = _cost(problem, columns), _cost(small, columns)
+    affordable = (EVALUATION_SHARE * training_cost - final) / one - 2
+    count = int(np.clip(affordable, 0, min(MOST_POINTS, max(cohort.steps - 1, 0))))
+    chosen = {round(step) for step in np.geomspace(1, cohort.steps, count + 1)[:-1]} if count else set()
+    cost = final + (len(chosen) + 2) * one
+    return chosen, cost / (cost + training_cost)
+
+
+def _cost(problem: Problem, columns: Iterable[str]) -> float:
+    """Gradients of examples that one recording costs: a third for each column's forward pass over its split."""
+    if not problem.train:
+        return 1 / 3
+    splits = [column.partition("_")[0] for column in columns]
+    held_out = {"validation": len(problem.validation[0]) if problem.validation else 0}
+    held_out["test"] = len(problem.test[0]) if problem.test else 0
+    return sum(held_out.get(split, problem.examples) for split in splits) / 3
