@@ -1,0 +1,128 @@
+"""Draw a declared figure with matplotlib: small multiples, by its encoding alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure as Canvas
+
+from optibench.pieces import Figure
+
+#: Petroff 2021, arXiv:2107.02270: told apart by colour-blind readers; the dashes tell them apart in print.
+COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
+DASHES: list[Any] = ["-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2))]
+STYLE: Any = {
+    "svg.hashsalt": "optibench",  # the same figure, the same bytes
+    "svg.fonttype": "path",
+    "font.size": 9.0,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "grid.linewidth": 0.6,
+}
+
+
+def draw(figure: Figure, results: Any) -> Canvas | None:
+    """The picture of a figure, or None where it has nothing to show."""
+    data = figure.data(results)
+    if data is None or data.empty:
+        return None
+    encoding = figure.encoding
+    facets = sorted(data[encoding["facet"]].unique())
+    styles = styles_of(sorted(results.runs[encoding["color"]].unique()))
+    columns = min(len(facets), 3)
+    rows = ceil(len(facets) / columns)
+    marks: dict[str, Callable[..., None]] = {"curve": _curves, "path": _paths}
+    with matplotlib.rc_context(STYLE):
+        canvas = Canvas(figsize=(max(4.1 * columns, 6.0), 3.1 * rows + 0.9), layout="constrained")
+        axes = canvas.subplots(rows, columns, squeeze=False).ravel()
+        for axis in axes[len(facets) :]:
+            axis.remove()
+        for axis, facet in zip(axes, facets, strict=False):
+            axis.set_title(facet, fontsize=10, fontweight="bold", loc="left")
+            axis.set(xlabel=encoding.get("x_label", encoding["x"]), ylabel=encoding.get("y_label", encoding["y"]))
+            part = data[data[encoding["facet"]] == facet]
+            marks[encoding["mark"]](axis, part, encoding, styles, results, facet)
+        handles: dict[str, Any] = {}
+        for axis in axes[: len(facets)]:
+            for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
+                handles.setdefault(name, handle)
+        shown = sorted(handles)
+        canvas.legend(
+            [handles[name] for name in shown],
+            shown,
+            loc="outside upper center",
+            ncols=min(len(shown), 8),
+            frameon=False,
+        )
+    return canvas
+
+
+def styles_of(names: list[str]) -> dict[str, dict[str, Any]]:
+    """A colour and a dash for each name, the same in every figure of a report."""
+    return {
+        name: {
+            "color": COLOURS[place % len(COLOURS)],
+            "linestyle": DASHES[(place + place // len(COLOURS)) % len(DASHES)],
+        }
+        for place, name in enumerate(names)
+    }
+
+
+def _curves(
+    axis: Any, data: pd.DataFrame, encoding: Any, styles: dict[str, dict[str, Any]], results: Any, facet: str
+) -> None:
+    """A line with its band for each colour; infinite values are crosses at the upper edge."""
+    finite = data[encoding["y"]].replace([np.inf, -np.inf], np.nan)
+    log = encoding.get("y_scale") == "log"
+    positive = finite[finite > 0]
+    floor = 0.0
+    if log and len(positive):
+        floor = max(float(positive.min()), float(positive.max()) * 1e-16)
+    crosses = []
+    for name, part in data.groupby(encoding["color"], sort=True):
+        part = part.sort_values(encoding["x"])
+        x = part[encoding["x"]].to_numpy(float)
+        y, low, high = (part[encoding[key]].to_numpy(float) for key in ("y", "low", "high"))
+        if floor:
+            y, low, high = (np.maximum(values, floor / 3) for values in (y, low, high))
+        shown = np.where(np.isfinite(y), y, np.nan)
+        marker = {"marker": "o", "markersize": 3} if len(x) <= 15 else {}
+        axis.plot(x, shown, label=name, linewidth=1.6, **styles[str(name)], **marker)
+        axis.fill_between(
+            x, low, np.where(np.isfinite(high), high, shown), color=styles[str(name)]["color"], alpha=0.15, lw=0
+        )
+        crosses += [(value, name) for value in x[np.isinf(y)]]
+    axis.set_xscale(encoding.get("x_scale", "linear"))
+    if floor:
+        axis.set_yscale("log")
+    for place, (x_value, name) in enumerate(crosses):
+        axis.plot(
+            [x_value], [0.98 - 0.02 * (place % 4)], "x", color=styles[str(name)]["color"], markersize=5,
+            transform=axis.get_xaxis_transform(), clip_on=False,
+        )  # fmt: skip
+
+
+def _paths(
+    axis: Any, data: pd.DataFrame, encoding: Any, styles: dict[str, dict[str, Any]], results: Any, facet: str
+) -> None:
+    """A line through the points of each colour, on the contours of the facet's surface."""
+    surface = results.surfaces[results.surfaces["problem"] == facet]
+    if surface.empty:
+        return
+    grid = surface.pivot(index="y", columns="x", values="loss")
+    height = grid.to_numpy() - np.nanmin(grid.to_numpy())
+    levels = np.geomspace(max(np.nanmax(height) * 1e-5, 1e-12), np.nanmax(height), 16)
+    axis.contour(grid.columns, grid.index, height, levels=levels, colors="#888888", linewidths=0.5, alpha=0.7)
+    for name, part in data.groupby(encoding["color"], sort=True):
+        x, y = part[encoding["x"]].to_numpy(float), part[encoding["y"]].to_numpy(float)
+        axis.plot(x, y, label=name, linewidth=1.4, **styles[str(name)])
+        axis.plot(x[-1:], y[-1:], "o", color=styles[str(name)]["color"], markersize=5)
+    axis.plot(data[encoding["x"]].iloc[:1], data[encoding["y"]].iloc[:1], "k*", markersize=8)
+    axis.set(xlim=(grid.columns.min(), grid.columns.max()), ylim=(grid.index.min(), grid.index.max()))

@@ -1,0 +1,95 @@
+"""The built-in figures, each declared once: data, encoding, caption. Pandas is imported only when drawing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optibench.hookspecs import hookimpl
+from optibench.pieces import Figure
+
+
+def loss_curves(results: Any) -> Any:
+    """Median and quartiles over seeds of the loss, or of its gap to a known minimum, at each optimizer's best rate."""
+    import numpy as np
+
+    from optibench.analysis.leaderboard import best
+
+    chosen = best(results.runs)
+    curves = results.curves[results.curves["id"].isin(chosen["id"])]
+    minimum = results.runs.set_index("id")["minimum"].reindex(curves["id"]).fillna(0).to_numpy()
+    cost = np.where(curves["samples"] > 0, curves["samples"], 0.5)  # the start, on a logarithmic axis
+    curves = curves.assign(cost=cost, value=curves["loss"].to_numpy() - minimum)
+    keys = ["problem", "optimizer", "cost"]
+    seeds = curves.groupby(["problem", "optimizer"])["id"].transform("nunique")
+    spread = curves.groupby(keys)["value"].quantile([0.25, 0.5, 0.75], interpolation="nearest").unstack()
+    whole = curves.assign(seeds=seeds).groupby(keys).agg(n=("id", "size"), seeds=("seeds", "first"))
+    spread = spread[2 * whole["n"] >= whole["seeds"]]  # a median of the few that have not diverged would flatter
+    return spread.rename(columns={0.25: "low", 0.5: "median", 0.75: "high"}).reset_index()
+
+
+def learning_rate(results: Any) -> Any:
+    """Median and quartiles over seeds of the final loss at every rate; infinite where most runs did not finish."""
+    import numpy as np
+
+    runs = results.runs
+    final = (runs["loss"] - runs["minimum"].fillna(0)).where(runs["status"] == "finished", np.inf)
+    runs = runs.assign(value=final)[runs["lr"].notna()]
+    spread = runs.groupby(["problem", "optimizer", "lr"])["value"].quantile([0.25, 0.5, 0.75], interpolation="nearest")
+    return spread.unstack().rename(columns={0.25: "low", 0.5: "median", 0.75: "high"}).reset_index()
+
+
+def trajectories(results: Any) -> Any:
+    """The path of the first seed at each optimizer's best rate, on problems of two parameters."""
+    import pandas as pd
+
+    from optibench.analysis.leaderboard import best
+
+    if "w0" not in results.curves or results.surfaces.empty:
+        return pd.DataFrame()
+    chosen = best(results.runs)
+    ids = chosen.sort_values("seed").drop_duplicates(["problem", "optimizer"])["id"]
+    paths = results.curves[results.curves["id"].isin(ids) & results.curves["w0"].notna()]
+    paths = paths[paths["problem"].isin(results.surfaces["problem"])]
+    return paths[["problem", "optimizer", "step", "w0", "w1"]]
+
+
+CURVES = Figure(
+    "loss-curves",
+    "Loss along the budget",
+    "Each optimizer at its best learning rate: median over seeds, band from lower to upper quartile. The loss is the "
+    "training loss (on at most 256 fixed examples), as the gap to the minimum where that is known. The axis counts "
+    "gradients of single examples, or gradient evaluations on problems without data. A curve ends where more than half "
+    "of its runs have diverged.",
+    loss_curves,
+    {
+        "mark": "curve", "x": "cost", "y": "median", "low": "low", "high": "high", "color": "optimizer",
+        "facet": "problem", "x_scale": "log", "y_scale": "log", "x_label": "gradients of examples",
+        "y_label": "loss or gap",
+    },
+)  # fmt: skip
+
+RATES = Figure(
+    "learning-rate",
+    "Final loss against learning rate",
+    "Median and quartiles over seeds of the final training loss, on all examples, as the gap to the minimum where that "
+    "is known. A cross at the upper edge marks a rate at which at least half of the runs did not finish.",
+    learning_rate,
+    {
+        "mark": "curve", "x": "lr", "y": "median", "low": "low", "high": "high", "color": "optimizer",
+        "facet": "problem", "x_scale": "log", "y_scale": "log", "x_label": "learning rate", "y_label": "loss or gap",
+    },
+)  # fmt: skip
+
+PATHS = Figure(
+    "trajectories",
+    "Trajectories on the contours of the loss",
+    "The first seed of each optimizer at its best learning rate, on problems of two parameters; the points "
+    "are recorded evenly in the logarithm of the step.",
+    trajectories,
+    {"mark": "path", "x": "w0", "y": "w1", "color": "optimizer", "facet": "problem", "x_label": "x", "y_label": "y"},
+)
+
+
+@hookimpl
+def optibench_figures() -> list[Figure]:
+    return [CURVES, RATES, PATHS]
