@@ -37,7 +37,8 @@ def splits(name: str) -> tuple[Split, Split, Split]:
     return (x[train], y[train]), (x[validation], y[validation]), (x[test], y[test])
 
 
-def _problem(name: str, network: DenseNetwork, parts: tuple[Split, Split, Split], **facts: Any) -> Problem:
+def network_problem(name: str, network: DenseNetwork, parts: tuple[Split, Split, Split], **facts: Any) -> Problem:
+    """A problem of data, layers and loss; ``facts`` are further fields of Problem."""
     train, validation, test = parts
     return Problem(
         name,
@@ -54,7 +55,8 @@ def _problem(name: str, network: DenseNetwork, parts: tuple[Split, Split, Split]
     )
 
 
-def _targets(name: str, encode: Any) -> tuple[Split, Split, Split]:
+def targets(name: str, encode: Any) -> tuple[Split, Split, Split]:
+    """The splits of set ``name`` with its targets put through ``encode``: (n,) -> (n, K)."""
     train, validation, test = splits(name)
     return (train[0], encode(train[1])), (validation[0], encode(validation[1])), (test[0], encode(test[1]))
 
@@ -63,8 +65,8 @@ def _targets(name: str, encode: Any) -> tuple[Split, Split, Split]:
 def diabetes_linear() -> Problem:
     """Linear regression of disease progression on ten measurements, mean squared error; convex, known optimum."""
     target = splits("diabetes")[0][1]
-    parts = _targets("diabetes", lambda y: ((y - target.mean()) / target.std())[:, None])
-    return _problem(
+    parts = targets("diabetes", lambda y: ((y - target.mean()) / target.std())[:, None])
+    return network_problem(
         "diabetes-linear",
         DenseNetwork((10, 1), identity, mse),
         parts,
@@ -77,10 +79,10 @@ def diabetes_linear() -> Problem:
 @problem
 def breast_cancer_logistic() -> Problem:
     """Logistic regression of malignant or benign on thirty measurements, L2 penalty 1e-2; convex, known optimum."""
-    return _problem(
+    return network_problem(
         "breast-cancer-logistic",
         DenseNetwork((30, 1), identity, cross_entropy, l2=1e-2),
-        _targets("breast_cancer", lambda y: y[:, None].astype(float)),
+        targets("breast_cancer", lambda y: y[:, None].astype(float)),
         classes=True,
         minimum=BREAST_CANCER_MINIMUM,
         source="Street, Wolberg and Mangasarian 1993; minimum by Newton's method (scipy.optimize trust-exact)",
@@ -91,10 +93,10 @@ def breast_cancer_logistic() -> Problem:
 @problem
 def breast_cancer_perceptron() -> Problem:
     """Rosenblatt's perceptron on malignant or benign; one example a step at lr 1 is the learning rule of 1958."""
-    return _problem(
+    return network_problem(
         "breast-cancer-perceptron",
         DenseNetwork((30, 1), identity, perceptron),
-        _targets("breast_cancer", lambda y: 2.0 * y[:, None] - 1),
+        targets("breast_cancer", lambda y: 2.0 * y[:, None] - 1),
         classes=True,
         source="Street, Wolberg and Mangasarian 1993; loss: Rosenblatt 1958",
         epochs=50,
@@ -108,10 +110,10 @@ def _one_hot(y: Array) -> Array:
 @problem
 def digits_softmax() -> Problem:
     """Softmax regression on 8 x 8 images of digits; convex."""
-    return _problem(
+    return network_problem(
         "digits-softmax",
         DenseNetwork((64, 10), identity, cross_entropy),
-        _targets("digits", _one_hot),
+        targets("digits", _one_hot),
         classes=True,
         source="Alpaydin and Kaynak 1998, doi:10.24432/C50P49",
         epochs=20,
@@ -121,10 +123,10 @@ def digits_softmax() -> Problem:
 @problem
 def digits_mlp(*, activation: Activation = tanh) -> Problem:
     """A network of 64-32-10 units with softmax cross-entropy on 8 x 8 images of digits."""
-    return _problem(
+    return network_problem(
         "digits-mlp",
         DenseNetwork((64, 32, 10), activation, cross_entropy),
-        _targets("digits", _one_hot),
+        targets("digits", _one_hot),
         classes=True,
         source="Alpaydin and Kaynak 1998, doi:10.24432/C50P49",
         epochs=20,
@@ -136,7 +138,7 @@ def xor_mlp(*, activation: Activation = tanh) -> Problem:
     """Exclusive or by a network of 2-2-1 units, logistic cross-entropy: small, not convex, with plateaus."""
     x = np.array([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]])
     y = np.array([[0.0], [1.0], [1.0], [0.0]])
-    return _problem(
+    return network_problem(
         "xor-mlp",
         DenseNetwork((2, 2, 1), activation, cross_entropy),
         ((x, y), (), ()),  # type: ignore[arg-type]

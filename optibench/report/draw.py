@@ -40,7 +40,8 @@ def draw(figure: Figure, results: Any) -> Canvas | None:
     rows = ceil(len(facets) / columns)
     marks: dict[str, Callable[..., None]] = {"curve": _curves, "path": _paths}
     with matplotlib.rc_context(STYLE):
-        canvas = Canvas(figsize=(max(4.1 * columns, 6.0), 3.1 * rows + 0.9), layout="constrained")
+        width = max(4.1 * columns, 7.0)
+        canvas = Canvas(figsize=(width, 3.1 * rows + 0.9 + (columns == 1)), layout="constrained")
         axes = canvas.subplots(rows, columns, squeeze=False).ravel()
         for axis in axes[len(facets) :]:
             axis.remove()
@@ -58,7 +59,7 @@ def draw(figure: Figure, results: Any) -> Canvas | None:
             [handles[name] for name in shown],
             shown,
             loc="outside upper center",
-            ncols=min(len(shown), 8),
+            ncols=min(len(shown), int(width / 1.5)),
             frameon=False,
         )
     return canvas

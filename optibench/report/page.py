@@ -94,8 +94,8 @@ def sentence(ranks: pd.DataFrame, board: pd.DataFrame) -> str:
     return (
         f"{names} {have} the best mean rank, {top['mean_rank'].iloc[0]:.2f} of {len(ranks)}, over {problems} "
         f"problem{'s' * (problems != 1)}; {last['optimizer']} has the worst, {last['mean_rank']:.2f}. Every optimizer "
-        f"is shown at its best learning rate, chosen on the same {seeds} seeds that are shown; ranks are of medians and "
-        "carry no test of significance."
+        f"is shown at its best learning rate, chosen on the same {seeds} seeds that are shown; ranks are of medians "
+        "and carry no test of significance."
     )
 
 
