@@ -100,7 +100,7 @@ def minimize(
     ``jac`` is a function, True (fun returns both) or None (differences by SciPy, counted in ``nfev``). ``callback(x)``
     may stop by StopIteration. The result has ``nit``, ``nfev``, ``njev`` and ``trace``, (nit + 1, n).
     """
-    from optibench.minimize import minimize  # brings scipy.optimize
+    from optibench.minimizer import minimize  # brings scipy.optimize
 
     return minimize(
         fun, x0, jac=jac, method=method, maxiter=maxiter, callback=callback, l2=l2, hyperparameters=hyperparameters

@@ -48,7 +48,8 @@ def perceptron(output: Array, target: Array) -> tuple[Array, Array]:
     """Perceptron loss, targets -1 or 1; its subgradient on one example at lr 1 is Rosenblatt's learning rule."""
     margin = output * target
     wrong = margin <= 0  # an example on the boundary is a mistake, as Rosenblatt has it
-    return _mean(np.maximum(-margin, 0)), np.where(wrong, -target, 0).astype(output.dtype) / output.shape[1]
+    each = np.maximum(-margin, 0).sum(axis=-1)  # (R, B)
+    return _mean(each), np.where(wrong, -target, 0).astype(output.dtype) / output.shape[1]
 
 
 @hookimpl

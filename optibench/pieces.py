@@ -307,7 +307,10 @@ def label(name: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(getattr(value, "name", value))  # an activation by its name, the same in every process
 
 
 @dataclass(frozen=True)

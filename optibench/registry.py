@@ -115,8 +115,8 @@ class Registry:
         plugin = self.plugins[name] = Plugin(name, origin)
         try:
             module = _import(found)
+            self._check_hooks(module)
             self._manager.register(module, name)
-            self._manager.check_pending()
             pieces = self._collect(module)
         except InputError as error:
             plugin.error = str(error)
@@ -131,6 +131,14 @@ class Registry:
             return
         for kind, piece in pieces:
             self._claim(kind, piece, plugin)
+
+    def _check_hooks(self, module: Any) -> None:
+        """pluggy's own check_pending sees a misspelled hook too, but not what would be right."""
+        hooks = [f"optibench_{plural}" for plural, _ in hookspecs.KINDS.values()]
+        for name in dir(module):
+            options = self._manager.parse_hookimpl_opts(module, name)
+            if options is not None and (hook := options.get("specname") or name) not in hooks:
+                raise InputError(f"no hook named '{hook}'; {nearest(hook, hooks)}")
 
     def _collect(self, module: Any) -> list[tuple[str, Any]]:
         """What a plugin's hooks return, each piece checked for its kind."""
