@@ -101,7 +101,7 @@ class Training:
         self.batches = Batches(problem, cohort, [run.seed for run in runs])
         self.data: tuple[Array, ...] = ()
         self.hyper = {
-            name: np.array([[run.hyperparameters[name]] for run in runs], dtype=dtype) for name in rule.hyperparameters
+            name: _column(np.array([run.hyperparameters[name] for run in runs], dtype)) for name in rule.hyperparameters
         }
         self.counts = {name: np.zeros(len(runs), int) for name in COUNTS}
         self.scale = np.full(len(runs), np.inf)
@@ -185,9 +185,8 @@ class Training:
         """Let the runs outside ``mask`` leave the arrays."""
         self.alive = self.alive[mask]
         self.w = _rows(self.w, mask)
-        for table in (self.hyper, self.counts):
-            for name in table:
-                table[name] = _rows(table[name], mask)
+        self.hyper = {name: _column(column[mask, 0]) for name, column in self.hyper.items()}
+        self.counts = {name: count[mask] for name, count in self.counts.items()}
         for name in (*self.rule.state, *({"f_min"} & self.supply.keys())):
             self.supply[name] = _rows(self.supply[name], mask)
         self.scale = self.scale[mask]
@@ -226,6 +225,15 @@ class Training:
 
     def _charge(self, count: str, where: Array | None) -> None:
         self.counts[count] += 1 if where is None else np.reshape(where, -1).astype(bool)
+
+
+def _column(values: Array) -> Array:
+    """(R,) -> (R, 1), read-only; one number for all runs has strides of 0, which NumPy multiplies as fast as a scalar."""
+    column = values[:, None]
+    if len(values) and (values == values[0]).all():
+        column = np.broadcast_to(values[:1, None], column.shape)
+    column.flags.writeable = False
+    return column
 
 
 def _rows(array: Array, mask: Array) -> Array:

@@ -16,7 +16,9 @@ def test_lion_follows_the_reference_trace():
     hessian, b = np.array(traces["problem"]["H"]), np.array(traces["problem"]["b"])
     case = next(case for case in traces["cases"] if case["case"] == "lion")
     assert case["hyperparameters"].pop("weight_decay") == 0  # ours has none
-    hyperparameters = {name: np.full((1, 1), value) for name, value in {**LION.hyperparameters, **case["hyperparameters"]}.items()}
+    hyperparameters = {
+        name: np.full((1, 1), value) for name, value in {**LION.hyperparameters, **case["hyperparameters"]}.items()
+    }
     w = np.array([case["x"][0]])  # (1, 6)
     m = np.zeros_like(w)
     for expected in case["x"][1:]:

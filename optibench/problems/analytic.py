@@ -17,7 +17,8 @@ def quadratic(*, dimension: int = 10, condition: float = 100.0) -> Problem:
     hessian = (hessian + hessian.T) / 2
 
     def product(v: Array) -> Array:
-        return (v[:, None, :] @ hessian.astype(v.dtype, copy=False))[:, 0, :]  # stacked: each run by itself
+        rows = np.ascontiguousarray(v)  # a run's bits must not depend on how the runs lie in memory
+        return (rows[:, None, :] @ hessian.astype(v.dtype, copy=False))[:, 0, :]  # stacked: each run by itself
 
     def value_grad(w: Array) -> tuple[Array, Array]:
         g = product(w)

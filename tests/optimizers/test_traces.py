@@ -69,7 +69,9 @@ def test_gd_shrinks_each_eigendirection_by_its_own_power():
     eigenvalues, directions = np.linalg.eigh(QUAD6["H"])
     lr, k = 1.5 / eigenvalues[-1], np.arange(31)[:, None]
     found = (trace("gd", 30, lr=lr) - QUAD6["xstar"]) @ directions
-    np.testing.assert_allclose(found, (1 - lr * eigenvalues) ** k * found[0], rtol=0, atol=1e-12 * np.abs(found[0]).max())
+    np.testing.assert_allclose(
+        found, (1 - lr * eigenvalues) ** k * found[0], rtol=0, atol=1e-12 * np.abs(found[0]).max()
+    )
 
 
 @pytest.mark.parametrize("name", ["momentum", "nesterov"])
