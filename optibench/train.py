@@ -228,7 +228,7 @@ class Training:
 
 
 def _column(values: Array) -> Array:
-    """(R,) -> (R, 1), read-only; one number for all runs has strides of 0, which NumPy multiplies as fast as a scalar."""
+    """(R,) -> (R, 1), read-only; one number for all runs has strides of 0, which NumPy multiplies like a scalar."""
     column = values[:, None]
     if len(values) and (values == values[0]).all():
         column = np.broadcast_to(values[:1, None], column.shape)
