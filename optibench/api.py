@@ -28,6 +28,8 @@ def run_experiment(facts: Mapping[str, Any], out: str | Path | None, plugins: An
             found.add_local(kind, unknown)
         named[f"{kind}s"] = [getattr(item, "name", item) for item in items]
     what = experiment(named, found)
+    if how["workers"] == 1 and how["executor"] is None:
+        how["executor"] = "inline"  # a script without a __main__ guard cannot start processes
     if out is not None:
         execute(what, found, out, **how)
         return load(out)

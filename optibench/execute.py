@@ -98,6 +98,11 @@ def _save_lost(task: Task, cohort: Cohort, registry: Registry, error: BaseExcept
             f"cannot write to '{task.folder}': {error.strerror or error}; make room or choose another --out; "
             "what was finished is kept"
         ) from error
+    if type(error).__name__ == "BrokenProcessPool":
+        raise InputError(
+            "worker processes cannot start; call optibench.run from under `if __name__ == \"__main__\":`, or with "
+            "workers=1; what was finished is kept"
+        ) from error
     task.lost(cohort, registry, reason(error) if code is None else f"its process died with exit code {code}")
 
 

@@ -94,8 +94,8 @@ class Training:
         self.problem, self.rule, self.schedule, self.cohort = problem, rule, schedule, cohort
         runs, dtype = cohort.runs, np.dtype(cohort.dtype)
         starts = [np.asarray(problem.start(stream(run.seed, "start"))) for run in runs]
-        # Few parameters: runs lie next to each other in memory, so that (R, 1) columns broadcast at full speed.
-        self.w = np.array(starts, dtype=dtype, order="F" if problem.size < 8 else "C")
+        # One or two parameters: runs lie next to each other in memory, so that (R, 1) columns broadcast at full speed.
+        self.w = np.array(starts, dtype=dtype, order="F" if problem.size <= 2 else "C")
         self.alive = np.arange(len(runs))
         self.t = 0
         self.batches = Batches(problem, cohort, [run.seed for run in runs])

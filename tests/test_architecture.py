@@ -27,7 +27,8 @@ LAYERS = [
     ["report"],
     ["results"],
     ["api", "minimizer"],
-    ["cli", "__init__", "__main__"],
+    ["cli", "__init__"],
+    ["__main__"],
 ]
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
