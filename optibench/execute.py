@@ -100,7 +100,7 @@ def _save_lost(task: Task, cohort: Cohort, registry: Registry, error: BaseExcept
         ) from error
     if type(error).__name__ == "BrokenProcessPool":
         raise InputError(
-            "worker processes cannot start; call optibench.run from under `if __name__ == \"__main__\":`, or with "
+            'worker processes cannot start; call optibench.run from under `if __name__ == "__main__":`, or with '
             "workers=1; what was finished is kept"
         ) from error
     task.lost(cohort, registry, reason(error) if code is None else f"its process died with exit code {code}")

@@ -47,9 +47,11 @@ def main() -> None:
     """The console script: errors are one line, exit status 2."""
     from optibench.pieces import InputError
 
-    warnings.showwarning = _say
     try:
-        status = commands.main(standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _say
+            warnings.simplefilter("always", UserWarning)  # of plugins and files left out
+            status = commands.main(standalone_mode=False)
     except InputError as error:
         status = _error(str(error), 2)
     except click.UsageError as error:

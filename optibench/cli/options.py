@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,4 +23,5 @@ def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def find(folders: tuple[str, ...], modules: tuple[str, ...]) -> Registry:
     """The registry with these plugins; one warning line for each that was left out."""
-    return registry(Sources(folders, modules))
+    absolute = (str(Path(folder).resolve()) if Path(folder).exists() else folder for folder in folders)
+    return registry(Sources(tuple(absolute), modules))

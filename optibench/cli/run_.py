@@ -144,6 +144,7 @@ def _watch(
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,  # a log file wants lines, no bar
     )
 
     def show(progress: execute.Progress) -> None:
