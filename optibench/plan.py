@@ -314,10 +314,10 @@ def _digest(path: Path) -> str:
 
 
 def capacity(problem: Problem, rule: Optimizer, batch: int, itemsize: int) -> int:
-    """How many runs to train together: as many as keep their arrays within the core's L2 cache, 8 at least."""
+    """How many runs to train together: as many as keep their arrays within the core's L2 cache, 8 to 1024."""
     parameters = problem.size * (6 + len(rule.state))  # w, g, the new w, three temporaries, the state
     run = itemsize * (parameters + max(batch, 1) * problem.width)
-    return int(np.clip(L2_SHARE * l2_bytes() // run, 8, 8192))
+    return int(np.clip(L2_SHARE * l2_bytes() // run, 8, 1024))
 
 
 L2_SHARE = 2

@@ -64,6 +64,7 @@ class Registry:
         self.sources = sources
         self.plugins: dict[str, Plugin] = {}
         self.owners: dict[tuple[str, str], str] = {}
+        self.built: dict[str, Any] = {}  # problems that were built from it, by label
         self._pieces: dict[str, dict[str, Any]] = {kind: {} for kind in hookspecs.KINDS}
         self._manager = pluggy.PluginManager("optibench")
         self._manager.add_hookspecs(hookspecs)

@@ -375,10 +375,10 @@ def _blame(error: Exception) -> str:
 
 
 def _time_alone(cohort: Cohort, problem: Problem, rule: Optimizer, schedule: Callable[..., float]) -> float:
-    """Seconds that a step takes in a run of its own: the median of at most 20 after a warm-up; nan if it has fewer."""
+    """Seconds that a step takes in a run of its own: the median of at most 6 after a warm-up; nan if it has fewer."""
     training = Training(replace(cohort, runs=cohort.runs[:1]), problem, rule, schedule)
     times, begin = [], time.perf_counter()
-    for _ in range(min(22, cohort.steps)):
+    for _ in range(min(8, cohort.steps)):
         before = time.perf_counter()
         loss, g, bounded = training.evaluate()
         if not bounded.all():

@@ -78,15 +78,12 @@ def facts(cohort: Cohort, found: Registry, problem: Problem, timeout: float | No
     }
 
 
-_built: dict[tuple[int, str], Problem] = {}
-
-
 def built(found: Registry, choice: Choice) -> Problem:
-    """A problem, built once a process."""
-    key = (id(found), label(*choice))
-    if key not in _built:
-        _built[key] = build(found, choice)
-    return _built[key]
+    """A problem, built once a registry."""
+    key = label(*choice)
+    if key not in found.built:
+        found.built[key] = build(found, choice)
+    return found.built[key]
 
 
 @lru_cache
