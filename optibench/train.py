@@ -20,6 +20,7 @@ from optibench.samplers import SAMPLERS
 
 #: A run has diverged when its batch loss is not finite, or this many times the loss that it started with.
 GROWTH = 1e10
+LARGEST = np.finfo(float).max
 #: The separate random streams of a seed.
 STREAMS = {"start": 0, "order": 1, "noise": 2, "tuning": 3}
 COUNTS = ("gradient_evaluations", "value_evaluations", "hessian_products")
@@ -104,7 +105,7 @@ class Training:
             name: _column(np.array([run.hyperparameters[name] for run in runs], dtype)) for name in rule.hyperparameters
         }
         self.counts = {name: np.zeros(len(runs), int) for name in COUNTS}
-        self.scale = np.full(len(runs), np.inf)
+        self.scale = np.full(len(runs), LARGEST)
         self.noise = [stream(run.seed, "noise") for run in runs] if "normal" in rule.arguments else []
         self.supply: dict[str, Any] = {
             "grad": self.grad,
@@ -148,9 +149,7 @@ class Training:
         loss, g = self.problem.value_grad(self.w, *self.data)
         if self.cohort.l2:
             g = g + self.w.dtype.type(self.cohort.l2) * self.w
-        with np.errstate(invalid="ignore"):
-            bounded = np.abs(loss) <= self.scale
-        return loss, g, bounded & np.isfinite(loss)
+        return loss, g, np.abs(loss) <= self.scale  # false for nan and infinity too
 
     def step(self, loss: Array, g: Array) -> None:
         """One update of every run."""
@@ -302,7 +301,7 @@ def _loop(
     first = record()
     points, outcome.evaluation_share = recording.points(cohort, problem, part, first)
     initial = np.abs(first["loss"])
-    training.scale = np.where((initial > 0) & np.isfinite(initial), GROWTH * initial, np.inf)
+    training.scale = np.where((initial > 0) & np.isfinite(initial), GROWTH * initial, LARGEST)
     limit = cohort.budget[1] if cohort.budget[0] == "gradient_evaluations" else None
     while len(training.alive) and training.t < cohort.steps:
         if time.monotonic() > deadline:

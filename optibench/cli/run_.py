@@ -139,7 +139,7 @@ def _watch(
     last: list[execute.Progress] = []
     bar = Progress(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         TextColumn("{task.fields[runs]}"),
         TimeRemainingColumn(),
         console=console,
@@ -151,7 +151,7 @@ def _watch(
         last[:] = [progress]
         runs = f"{progress.runs}/{progress.total} runs"
         bad = ", ".join(f"{count} {status}" for status, count in progress.statuses.items() if status != "finished")
-        bar.update(task, completed=progress.work, description=progress.now or "starting", runs=f"{runs} {bad}")
+        bar.update(task, completed=progress.work, description=progress.now or "the first cohorts", runs=f"{runs} {bad}")
 
     with bar:
         task = bar.add_task("planning", total=1.0, runs="")
