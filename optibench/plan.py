@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from itertools import product
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +74,9 @@ def experiment(facts: Mapping[str, Any], registry: Registry) -> Experiment:
         _whole("batch", given["batch"])
     _known("sampler", given.get("sampler", "reshuffle"), SAMPLERS)
     _known("dtype", given.get("dtype", "float32"), ("float32", "float64"))
-    registry.get("schedule", given.get("schedule", "constant"))
-    if not isinstance(l2 := given.get("l2", 0.0), int | float) or l2 < 0:
+    _known("schedule", given.get("schedule", "constant"), registry["schedule"])
+    l2 = given.get("l2", 0.0)
+    if isinstance(l2, bool) or not isinstance(l2, int | float) or not 0 <= l2 < inf:
         raise InputError(f"l2 = {l2!r}: must be a number, 0 or more")
     for kind in ("problems", "optimizers"):
         given[kind] = tuple(
@@ -94,10 +95,15 @@ def rates(lr: Any) -> tuple[float, ...]:
             first, last = float(low), float(high)
             if int(count) < 1 or first > last or (int(count) == 1 and first != last):
                 raise InputError(f"lr '{lr}': LO must not exceed HI, COUNT must be at least 2; for example 1e-4:1:9")
-            values = [float(f"{rate:.6g}") for rate in np.geomspace(first, last, int(count))] if first > 0 else [first]
+            usable = first > 0 and isfinite(last)
+            values = (
+                [float(f"{rate:.6g}") for rate in np.geomspace(first, last, int(count))] if usable else [first, last]
+            )
         elif isinstance(lr, str):
             values = [float(part) for part in lr.split(",")]
         else:
+            if isinstance(lr, bool):
+                raise TypeError
             values = [float(part) for part in (lr if isinstance(lr, Iterable) else [lr])]
     except InputError:
         raise
@@ -117,7 +123,7 @@ def _whole(key: str, value: Any) -> None:
 
 
 def _known(key: str, value: Any, names: Iterable[str]) -> None:
-    if value not in names:
+    if not isinstance(value, str) or value not in names:
         raise InputError(f"no {key} named '{value}'; {nearest(str(value), names)}")
 
 
@@ -216,18 +222,23 @@ def build(registry: Registry, choice: Choice) -> Problem:
     """The problem of this name and these parameters; activations and losses are named."""
     name, parameters = choice
     factory: ProblemFactory = registry.get("problem", name)
-    pieces = {
-        key: registry.get(type(factory.parameters[key]).__name__.lower(), value)
-        if isinstance(factory.parameters[key], Activation | Loss) and isinstance(value, str)
-        else value
-        for key, value in parameters.items()
-    }
+    pieces = _pieces(registry, factory, parameters)
     try:
         return factory(**pieces)
     except InputError:
         raise
     except Exception as error:
         raise InputError(f"problem '{label(name, parameters)}' cannot be built: {reason(error)}") from error
+
+
+def _pieces(registry: Registry, factory: ProblemFactory, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A problem's parameters, with the piece itself where an activation or a loss is named."""
+    return {
+        key: registry.get(type(factory.parameters[key]).__name__.lower(), value)
+        if isinstance(factory.parameters[key], Activation | Loss) and isinstance(value, str)
+        else value
+        for key, value in parameters.items()
+    }
 
 
 def plan(what: Experiment, registry: Registry) -> list[Cohort]:
@@ -279,14 +290,14 @@ def _cohort(
         problem.fingerprint,
         steps,
     )
+    factory: ProblemFactory = registry.get("problem", choice[0])
+    pieces = {**factory.parameters, **_pieces(registry, factory, choice[1])}
+    written = [rule, factory, registry.get("schedule", what.schedule)]
+    written += [piece for _, piece in sorted(pieces.items()) if isinstance(piece, Activation | Loss)]
     shared = {
         **{key: value for key, value in asdict(cohort).items() if key not in ("runs", "label")},
         "format": FORMAT,
-        "sources": [
-            source(rule.function),
-            source(problem.piece.function if problem.piece else problem.value_grad),
-            source(registry.get("schedule", what.schedule).function),
-        ],
+        "sources": [source(piece.function) for piece in written] + [source(problem.value_grad)],
     }
     prefix = json.dumps(shared, sort_keys=True, default=lambda piece: getattr(piece, "name", str(piece)))
     rates = what.lr if "lr" in numbers else (None,)
@@ -314,10 +325,10 @@ def _digest(path: Path) -> str:
 
 
 def capacity(problem: Problem, rule: Optimizer, batch: int, itemsize: int) -> int:
-    """How many runs to train together: as many as keep their arrays within the core's L2 cache, 8 to 1024."""
+    """How many runs to train together: as many as keep their arrays within the core's L2 cache, 8 to 4096."""
     parameters = problem.size * (6 + len(rule.state))  # w, g, the new w, three temporaries, the state
     run = itemsize * (parameters + max(batch, 1) * problem.width)
-    return int(np.clip(L2_SHARE * l2_bytes() // run, 8, 1024))
+    return int(np.clip(L2_SHARE * l2_bytes() // run, 8, 4096))
 
 
 L2_SHARE = 2

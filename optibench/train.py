@@ -66,10 +66,10 @@ class Batches:
 
     def __init__(self, problem: Problem, cohort: Cohort, seeds: list[int]) -> None:
         self.arrays, self.batch, self.n = problem.train, cohort.batch, problem.examples
-        unique = sorted(set(seeds))
-        self.rows = np.array([unique.index(seed) for seed in seeds])
+        unique, self.rows = np.unique(seeds, return_inverse=True)
         self.shared = len(unique) == 1
-        self.epochs = [SAMPLERS[cohort.sampler](stream(seed, "order"), self.n) for seed in unique]
+        streams = [stream(int(seed), "order") for seed in unique] if self.arrays else []
+        self.epochs = [SAMPLERS[cohort.sampler](rng, self.n) for rng in streams]
         self.at, self.order = self.n, np.empty((0, 0), int)
         self.whole = tuple(array[None] for array in self.arrays) if cohort.sampler == "full" else None
 

@@ -1,65 +1,83 @@
-"""Arrows between files go down only."""
+"""Arrows between files go down only, as the table in docs/architecture.md draws them."""
 
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "optibench"
-#: From the ground up; a file may import those of its own layer that do not import it, and all below.
-LAYERS = [
-    ["pieces"],
-    ["hookspecs"],
-    ["registry"],
-    ["samplers", "activations", "schedules", "metrics", "suites"],
-    ["losses"],
-    ["networks"],
-    ["problems", "optimizers"],
-    ["plan"],
-    ["executors", "recording"],
-    ["train"],
-    ["store"],
-    ["work"],
-    ["execute"],
-    ["analysis"],
-    ["report"],
-    ["results"],
-    ["api", "minimizer"],
-    ["cli", "__init__"],
-    ["__main__"],
-]
-HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
+PAGE = (ROOT / "docs/architecture.md").read_text()
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def layers() -> list[str]:
+    """Files and folders of the package from the top down: the first column of the first table, read as a text is."""
+    table = PAGE.split("| files |")[1].split("\n\n")[0]
+    first = " ".join(row.split("|")[1] for row in table.splitlines()[2:])
+    return [name.removesuffix("/").removesuffix(".py") for name in re.findall(r"`([^`]+)`", first)]
+
+
+def module(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module(path) for path in FILES}
 
 
 def imports(path: Path) -> set[str]:
-    """The top-level files of the package that a file imports, lazily or not."""
+    """The modules of the package that a file imports, in functions too; ``TYPE_CHECKING`` is no exception."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "optibench":
-            found |= {f"optibench.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return {name.split(".")[1] for name in found if name.startswith("optibench.")}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: relative import"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names & MODULES or {node.module}
+    return found & MODULES
+
+
+def test_the_table_names_every_file():
+    top = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in FILES}
+    assert sorted(layers()) == sorted(top)
 
 
 def test_arrows_go_down_only():
-    for path in PACKAGE.rglob("*.py"):
+    order = layers()
+    for path in FILES:
         name = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        for target in imports(path) - {name}:
-            assert HEIGHT[target] < HEIGHT[name], f"{path.name} imports {target}"
+        for target in imports(path):
+            other = target.split(".")[1] if "." in target else "__init__"
+            assert order.index(name) <= order.index(other), f"{module(path)} imports {target}"
+
+
+def test_there_is_no_cycle():
+    list(TopologicalSorter({module(path): imports(path) - {module(path)} for path in FILES}).static_order())
 
 
 def test_every_file_says_in_its_first_line_what_it_is():
-    for path in PACKAGE.rglob("*.py"):
+    for path in FILES:
         assert ast.get_docstring(ast.parse(path.read_text())), path
 
 
 def test_every_dependency_has_its_reason_in_the_docs():
-    page = (ROOT / "docs/architecture.md").read_text()
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for dependency in project["dependencies"]:
-        assert dependency.split(">")[0] in page.split("## Dependencies")[1]
+    rows = [line.split("|")[1] for line in PAGE.split("## Dependencies")[1].splitlines() if line.startswith("| ")]
+    explained = {name.strip() for row in rows[1:] for name in row.split(",")}
+    assert explained == {re.split("[>=<~]", dependency)[0] for dependency in project["dependencies"]}
+
+
+def test_the_docs_name_the_constants_with_their_values():
+    from optibench import execute, executors, plan, recording, train
+
+    assert f"`train.GROWTH` ({train.GROWTH:.0e})".replace("e+", "e") in PAGE
+    assert f"`recording.PART` ({recording.PART})" in PAGE and recording.EVALUATION_SHARE == 1 / 4
+    assert f"up to {recording.MOST_POINTS}" in PAGE
+    assert plan.L2_SHARE == 2 and execute.SMALL and executors.GRACE
+    for name in train.STREAMS:
+        assert name in PAGE.split("`train.STREAMS`")[1].split(".")[0]

@@ -1,49 +1,137 @@
-"""Everything that README and docs show runs; what they list is what there is."""
+"""Everything that README and docs show runs; what they list is what there is.
+
+Python blocks are executed, TOML blocks are saved under their name and run, and every line of a ``console`` block is
+called, in order and in an empty folder. ``sh`` blocks are the two set-up commands: they make environments, and one runs
+these tests, so here only their form is checked; CI runs the second to the letter.
+
+Run this file to write the README's table of built-ins anew.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import optibench as ob
 from optibench.hookspecs import KINDS
+from optibench.plan import Experiment
 from optibench.registry import Registry, Sources
 
 ROOT = Path(__file__).parent.parent
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TABLE = re.compile(r"(?<=writes this table -->\n).*?(?=<!-- end -->)", re.DOTALL)
 README = (ROOT / "README.md").read_text()
 PLUGINS = (ROOT / "docs/plugins.md").read_text()
-CI = (ROOT / ".ci/run").read_text()
+COMMANDS = (ROOT / "docs/command-line.md").read_text()
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "reports/README.md"]
 
 
 def blocks(text: str, kind: str) -> list[str]:
     return [body for language, body in BLOCK.findall(text) if language == kind]
 
 
+def follow(text: str, command) -> None:
+    """Do what a page says, from top to bottom."""
+    for language, body in BLOCK.findall(text):
+        if language == "python" and "hookimpl" in body:
+            Path(re.search(r"def (\w+)", body)[1] + ".py").write_text(body)
+        elif language == "python":
+            exec(compile(body, "page", "exec"), {})
+        elif language == "toml":
+            Path(tomllib.loads(body)["name"] + ".toml").write_text(body)
+        elif language == "console":
+            for line in body.splitlines():
+                program, *arguments = shlex.split(line)
+                assert program == "optibench", line
+                status, out, err = command(*arguments)
+                assert status == 0, (line, out, err)
+
+
 def test_the_readme_works_from_top_to_bottom(command):
-    """The plugin is saved and every console line is run. The two set-up commands make environments: CI runs them."""
-    plugin, api = blocks(README, "python")
-    Path("lion.py").write_text(plugin)
-    Path("mine.toml").write_text(blocks(README, "toml")[0])
-    exec(compile(api, "README", "exec"), {})
-    for block in blocks(README, "console"):
-        for line in block.splitlines():
-            program, *arguments = shlex.split(line)
-            assert program == "optibench"
-            status, out, err = command(*arguments)
-            assert status == 0, (line, out, err)
+    follow(README, command)
+    assert Path("lion.py").exists()
+    assert Path("reports/custom/index.html").exists()
     assert command("run", "mine.toml", "--no-report", "--workers", "1")[0] == 0
 
 
+def test_the_page_on_the_command_line_works_from_top_to_bottom(command):
+    follow(COMMANDS, command)
+    for folder in ("reports/smoke", "reports/ravine", "mine"):
+        assert (Path(folder) / "index.html").exists()
+
+
+def test_pages_hold_no_block_that_no_test_runs():
+    for page in PAGES:
+        assert {language for language, _ in BLOCK.findall(page.read_text())} <= {"python", "console", "toml", "sh"}, (
+            page
+        )
+
+
 def test_the_readme_shows_a_picture_and_two_one_line_set_up_commands():
-    assert (ROOT / re.search(r"!\[.*?\]\((.*?)\)", README)[1]).stat().st_size > 10_000
+    picture = (ROOT / re.search(r"!\[.*?\]\((.*?)\)", README)[1]).stat().st_size
+    assert 10_000 < picture < 400_000
     run, test = (block.strip() for block in blocks(README, "sh"))
-    assert "\n" not in run + test and "-m venv" in run and "-m venv" in test
-    assert run.endswith("optibench run") and test.endswith("tox")
-    assert test in CI  # CI calls the test command to the letter
+    assert "\n" not in run + test
+    assert run.startswith("python3 -m venv ") and run.endswith("optibench run")
+    assert test.startswith("python3 -m venv ") and test.endswith("tox")
+
+
+def test_ci_runs_the_test_command_of_the_readme_to_the_letter():
+    lines = (ROOT / ".ci/run").read_text().splitlines()
+    assert blocks(README, "sh")[1].strip() == lines[-1]
+    assert "set -euo pipefail" in lines
+    assert (ROOT / ".ci/run").stat().st_mode & 0o100
+
+
+def test_every_link_leads_somewhere():
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            assert target.startswith("https://") or (page.parent / target).exists(), (page.name, target)
+        for script in re.findall(r"`python (\S+\.py)", page.read_text()):
+            assert (ROOT / script).exists(), (page.name, script)
+
+
+def built_in() -> str:
+    """The README's table: every kind, and the names that the built-in plugins register."""
+    found = Registry()
+    rows = ["| kind | built in |", "|---|---|"]
+    for kind, (plural, _) in KINDS.items():
+        names = (f"`{name}`" for name in found[kind] if found.is_builtin(kind, name))
+        rows.append(f"| {plural} | {', '.join(names)} |")
+    return "".join(f"{row}\n" for row in rows)
+
+
+def test_the_readme_lists_what_is_built_in():
+    assert TABLE.search(README)[0] == built_in(), "run `python tests/test_docs.py`"
+
+
+def words(heading: str) -> set[str]:
+    """The code words in the first column of the table under this heading."""
+    table = COMMANDS.split(f"| {heading} |")[1].split("\n\n")[0]
+    first = " ".join(row.split("|")[1] for row in table.splitlines()[2:])
+    return {word for code in re.findall(r"`([^`]+)`", first) for word in code.split()}
+
+
+def test_every_option_of_run_is_explained():
+    from optibench.cli.run_ import command
+
+    options = {name for parameter in command.params for name in parameter.opts if name.startswith("-")}
+    assert {word for word in words("option of `run`") if word.startswith("-")} == options
+
+
+def test_every_setting_of_an_experiment_file_is_explained():
+    assert words("setting") == {field.name for field in fields(Experiment)}
+
+
+def test_every_column_of_the_runs_is_explained():
+    runs = ob.run("quadratic", "gd", lr=0.01, seeds=1, steps=2).runs
+    assert set(runs) - words("column of `runs`") <= set(Registry()["metric"])
+    assert words("column of `runs`") - set(runs) <= {"validation_loss", "test_loss", "..."}
 
 
 def test_every_hook_has_a_section_with_an_example_that_registers(tmp_path):
@@ -57,6 +145,10 @@ def test_every_hook_has_a_section_with_an_example_that_registers(tmp_path):
         (folder / f"doc_{plural}.py").write_text(sections[f"optibench_{plural}"])
         found = Registry(Sources((str(folder),)))
         assert any(owner == f"doc_{plural}" for (of, _), owner in found.owners.items() if of == kind)
+
+
+def test_the_page_on_plugins_works_from_top_to_bottom(command):
+    follow(PLUGINS, command)
 
 
 def test_the_examples_of_the_docs_train_together(tmp_path):
@@ -81,3 +173,7 @@ def test_the_examples_of_the_docs_train_together(tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_hook_has_a_built_in_that_uses_it(kind):
     assert Registry()[kind]
+
+
+if __name__ == "__main__":
+    (ROOT / "README.md").write_text(TABLE.sub(lambda _: built_in(), README))
