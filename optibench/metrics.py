@@ -16,7 +16,8 @@ def loss(problem: Problem, w: Array, split: str) -> Array | None:
         return None
     if not problem.train and split != "train":
         return None
-    return problem.value(w, *(array[None] for array in data)) if problem.value else problem.value_grad(w, *data)[0]
+    batch = tuple(array[None] for array in data)  # one for all runs
+    return problem.value(w, *batch) if problem.value else problem.value_grad(w, *batch)[0]
 
 
 @metric
