@@ -1,7 +1,7 @@
 """A fresh run of the suite `smoke` equals the committed one; run this file to write the committed one anew.
 
 Exactly, where NumPy, the BLAS kernel and the processor are the recorded ones. Elsewhere products and sums may be taken
-in another order: with four BLAS kernels, and with NumPy's vector instructions turned off, no loss of this suite moved
+in another order: with three more BLAS kernels and NumPy's vector instructions turned off, no loss of this suite moved
 by more than a relative 3e-11, and RTOL leaves that a factor of 300. Who ended how, and after which step, must be equal
 everywhere.
 """

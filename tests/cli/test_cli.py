@@ -130,7 +130,13 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     line = [sys.executable, "-m", "optibench", "run", "--no-report", "--out", "x", *arguments]
     environment = {**os.environ, "PYTHONPATH": str(Path(ob.__file__).parent.parent)}
     return subprocess.Popen(
-        line, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+        line,
+        cwd=folder,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a background job ignores it
     )
 
 
