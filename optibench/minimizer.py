@@ -26,12 +26,15 @@ def minimize(
     hyperparameters: Mapping[str, Any],
 ) -> OptimizeResult:
     """See ``optibench.minimize``."""
-    rule: Optimizer = method if isinstance(method, Optimizer) else registry().get("optimizer", method)
+    rule: Optimizer = method if isinstance(method, Optimizer) else registry().get("optimizer", str(method))
     for name in hyperparameters:
         if name not in {**rule.hyperparameters, **rule.options}:
             known = [*rule.hyperparameters, *rule.options]
             raise InputError(f"optimizer '{rule.name}' has no hyperparameter '{name}'; {nearest(name, known)}")
-    x = np.array(x0, dtype=float)
+    try:
+        x = np.array(x0, dtype=float)
+    except (TypeError, ValueError):
+        raise InputError(f"x0 = {x0!r:.80}: must be numbers, (n,)") from None
     if x.ndim != 1 or not len(x):
         raise InputError(f"x0 has shape {x.shape}; it must be (n,), n at least 1")
     if isinstance(maxiter, bool) or not isinstance(maxiter, int) or maxiter < 0:
@@ -40,7 +43,7 @@ def minimize(
     problem = Problem(
         "fun", start=lambda rng: x, value_grad=calls.value_grad, value=calls.value, blocks=blocks_of(x=x.shape)
     )
-    numbers = {name: float(hyperparameters.get(name, value)) for name, value in rule.hyperparameters.items()}
+    numbers = {name: _number(name, hyperparameters.get(name, value)) for name, value in rule.hyperparameters.items()}
     options = {name: hyperparameters.get(name, value) for name, value in rule.options.items()}
     cohort = Cohort(
         ("fun", {}), rule.name, rule.name, options, (Run("", 0, numbers),), ("steps", maxiter), 0, "full", "float64",
@@ -77,6 +80,13 @@ def minimize(
     )
 
 
+def _number(name: str, value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} = {value!r}: must be a number") from None
+
+
 class Calls:
     """SciPy's ``fun`` and ``jac`` as value and gradient of one run (1, n), counted."""
 
@@ -91,14 +101,14 @@ class Calls:
 
     def value_grad(self, w: Array) -> tuple[Array, Array]:
         x = w[0].copy()
-        value = self._call(x)
+        value = self._call(x.copy())
         self.njev += 1
         if self.jac is True:
             value, g = value
         elif self.jac is None:
             g = approx_fprime(x, self._number)
         else:
-            g = self.jac(x)
+            g = self.jac(x.copy())
         g = np.array(g, dtype=float)
         if g.shape != x.shape:
             raise InputError(f"jac returned shape {g.shape} for x of shape {x.shape}; they must be the same")

@@ -67,7 +67,7 @@ def command(
     folder = Path(out or Path("reports") / what.name)
     console = Console(stderr=True, quiet=quiet)
     for line in _ignored(what, flags, found):
-        console.print(f"note: {line}", markup=False, highlight=False)
+        console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
     begin = time.perf_counter()
     try:
         statuses = _watch(what, found, folder, console, workers, timeout)
@@ -162,7 +162,7 @@ def _watch(
             workers=workers,
             timeout=timeout,
             on_progress=show,
-            on_warning=lambda line: console.print(f"warning: {line}", markup=False, highlight=False),
+            on_warning=lambda line: console.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True),
         )
     from optibench.store import Store
 
