@@ -50,6 +50,8 @@ def execute(
     for line in left_out:
         on_warning(line)
     every = plan(what, registry)
+    for line in _overruled(what, every, registry):
+        on_warning(line)
     cohorts = remaining(every, done)
     store.write_experiment(what, (run.id for cohort in every for run in cohort.runs))
     for choice in what.problems:
@@ -76,9 +78,18 @@ def execute(
             _save_lost(task, cohort, registry, error)
         finished += len(cohort.runs)
         spent += _work(cohort)
-        statuses.update(statuses_of(store, cohort))
+        statuses.update(store.ending(cohort))
         now = f"{label(*cohort.problem)} · {cohort.label}"
         on_progress(Progress(finished, total, kept, Counter(statuses), spent / whole, now))
+
+
+def _overruled(what: Experiment, cohorts: list[Cohort], registry: Registry) -> list[str]:
+    """A batch of all examples leaves a sampler that was asked for nothing to choose."""
+    chosen = [cohort for cohort in cohorts if registry.get("optimizer", cohort.optimizer).batch is None]
+    whole = sorted({label(*cohort.problem) for cohort in chosen if cohort.batch and cohort.sampler == "full"})
+    if what.sampler in ("full", "reshuffle") or not whole:
+        return []
+    return [f"sampler {what.sampler} does nothing where a batch is all examples: on {', '.join(whole)}"]
 
 
 def cores() -> int:
@@ -104,17 +115,6 @@ def _save_lost(task: Task, cohort: Cohort, registry: Registry, error: BaseExcept
             "workers=1; what was finished is kept"
         ) from error
     task.lost(cohort, registry, reason(error) if code is None else f"its process died with exit code {code}")
-
-
-def statuses_of(store: Store, cohort: Cohort) -> list[str]:
-    """How the runs of a cohort ended, from its file."""
-    import pyarrow.parquet as pq  # heavy
-
-    from optibench.store import RUNS
-
-    table = pq.read_table(store.folder / RUNS / f"{cohort.key}.parquet", columns=["status"])
-    statuses: list[str] = table["status"].to_pylist()
-    return statuses
 
 
 def _surface(store: Store, problem: Problem, cells: int = 81) -> None:

@@ -17,7 +17,7 @@ def loss(problem: Problem, w: Array, split: str) -> Array | None:
     if not problem.train and split != "train":
         return None
     batch = tuple(array[None] for array in data)  # one for all runs
-    return problem.value(w, *batch) if problem.value else problem.value_grad(w, *batch)[0]
+    return problem.loss(w, *batch)
 
 
 @metric

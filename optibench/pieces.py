@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -197,7 +198,7 @@ class Block:
     shape: tuple[int, ...]
 
     def of(self, w: Array) -> Array:
-        return w[:, self.slice].reshape(len(w), *self.shape)
+        return w[:, self.slice].reshape(-1, *self.shape)
 
 
 def blocks_of(**shapes: tuple[int, ...]) -> tuple[Block, ...]:
@@ -225,6 +226,7 @@ class Problem:
     value: Callable[..., Array] | None = None  # (w, *batch) -> (R,), if cheaper than value_grad
     hessian_product: Callable[..., Array] | None = None  # (w, v, *batch) -> (R, P); else differences of gradients
     predict: Callable[..., Array] | None = None  # (w, x) -> outputs (R, B, K)
+    score: Callable[..., Array] | None = None  # (w, outputs, target) -> (R,), the loss of what predict gave
     classes: bool = False  # whether outputs are scores of classes
     train: tuple[Array, ...] = ()
     validation: tuple[Array, ...] = ()
@@ -249,13 +251,24 @@ class Problem:
     def examples(self) -> int:
         return len(self.train[0]) if self.train else 0
 
+    def loss(self, w: Array, *batch: Array) -> Array:
+        """The loss alone, (R,), in the cheapest way that the problem has."""
+        if self.predict is not None and self.score is not None:
+            return self.score(w, self.predict(w, batch[0]), *batch[1:])
+        value: Array = self.value_grad(w, *batch)[0] if self.value is None else self.value(w, *batch)
+        return value
+
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of name, version and every array, 16 hex digits."""
+        """A hash of name, version and every array, or of a value where it has none, 16 hex digits."""
         digest = hashlib.sha256(f"{self.name} {self.version}".encode())
         for array in (*self.train, *self.validation, *self.test, *self.constants):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).tobytes())
+        if not (self.train or self.constants):  # a formula: known by a value, to the digits that all processors share
+            with suppress(Exception), np.errstate(all="ignore"):  # what fails here fails in its runs, with its reason
+                start = np.asarray(self.start(np.random.default_rng(0)), float)[None]
+                digest.update(f"{float(self.loss(start)[0]):.9g}".encode())
         return digest.hexdigest()[:16]
 
     def astype(self, dtype: str) -> Problem:

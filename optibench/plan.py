@@ -84,7 +84,10 @@ def experiment(facts: Mapping[str, Any], registry: Registry) -> Experiment:
         )
         if not given[kind]:
             raise InputError(f"no {kind} selected; name at least one (optibench list {kind[:-1]})")
-    return Experiment(**{**given, "name": str(given.get("name", "custom")), "lr": rates(given.get("lr", DEFAULT_LR))})
+    name = str(given.get("name", "custom"))
+    if not re.fullmatch(r"[\w.+ -]*\w", name):
+        raise InputError(f"name '{name}': results go to a folder of this name; use letters, digits, - and _")
+    return Experiment(**{**given, "name": name, "lr": rates(given.get("lr", DEFAULT_LR))})
 
 
 def rates(lr: Any) -> tuple[float, ...]:
@@ -312,7 +315,8 @@ def _cohort(
 def source(function: Any) -> str:
     """A hash of the file that a function was written in, or of its code where there is no file."""
     try:
-        return _digest(Path(inspect.getfile(function)))
+        path = Path(inspect.getfile(function))
+        return _digest(path, path.stat().st_mtime_ns)
     except (OSError, TypeError):
         code = getattr(function, "__code__", None)
         text = repr(function) if code is None else f"{code.co_code!r} {code.co_consts!r} {code.co_names!r}"
@@ -320,7 +324,7 @@ def source(function: Any) -> str:
 
 
 @lru_cache
-def _digest(path: Path) -> str:
+def _digest(path: Path, changed: int) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -20,12 +21,28 @@ MOST_POINTS = 40
 def measure(problem: Problem, w: Array, metrics: list[Metric]) -> dict[str, Array]:
     """Every metric on every split where it applies: ``loss`` of the training set, ``test_accuracy``, ... each (R,)."""
     columns = {}
+    problem = replace(problem, predict=problem.predict and _once(problem.predict, w))
     for metric in metrics:
         for split in ("train", "validation", "test"):
             value = metric(problem, w, split)
             if value is not None:
                 columns[metric.name if split == "train" else f"{split}_{metric.name}"] = np.asarray(value, float)
     return columns
+
+
+def _once(predict: Callable[..., Array], point: Array) -> Callable[..., Array]:
+    """The same function, that computes the outputs of each x at ``point`` once, for all metrics."""
+    known: dict[Any, tuple[Array, Array]] = {}
+
+    def remembered(w: Array, x: Array) -> Array:
+        if w is not point:
+            return predict(w, x)
+        key = (x.ctypes.data, x.shape, x.strides, x.dtype.str)
+        if key not in known:
+            known[key] = x, predict(w, x)  # x too: as long as it lives, its memory is no other array's
+        return known[key][1]
+
+    return remembered
 
 
 def part(problem: Problem) -> Problem:
@@ -52,10 +69,12 @@ def points(cohort: Cohort, problem: Problem, small: Problem, columns: Iterable[s
 
 
 def _cost(problem: Problem, columns: Iterable[str]) -> float:
-    """Gradients of examples that one recording costs: a third for each column's forward pass over its split."""
+    """Gradients of examples that one recording costs: a third for each forward pass over a split."""
     if not problem.train:
         return 1 / 3
     splits = [column.partition("_")[0] for column in columns]
+    if problem.score is not None:  # all metrics of a split share a forward pass
+        splits = sorted({split if split in ("validation", "test") else "train" for split in splits})
     held_out = {"validation": len(problem.validation[0]) if problem.validation else 0}
     held_out["test"] = len(problem.test[0]) if problem.test else 0
     return sum(held_out.get(split, problem.examples) for split in splits) / 3

@@ -65,12 +65,10 @@ class Store:
 
     def tables(self) -> tuple[list[Any], list[str]]:
         """The Arrow table of every cohort, and one line for each file that is none of ours or is broken."""
-        import pyarrow.parquet as pq  # heavy
-
         tables, left_out = [], []
         for path in self.files():
             try:
-                table = pq.read_table(path)
+                table = read(path)
                 if (table.schema.metadata or {}).get(b"optibench") != str(FORMAT).encode():
                     raise ValueError("not written by optibench in this format")
             except Exception as error:  # pyarrow has no common error
@@ -79,6 +77,11 @@ class Store:
                 continue
             tables.append(table)
         return tables, left_out
+
+    def ending(self, cohort: Cohort) -> list[str]:
+        """The statuses in the file of a cohort."""
+        statuses: list[str] = read(self.folder / RUNS / f"{cohort.key}.parquet", ["status"])["status"].to_pylist()
+        return statuses
 
     def done(self, timeout: float | None) -> tuple[set[str], list[str]]:
         """The ids of the runs that need not be repeated, and what was left out."""
@@ -237,6 +240,14 @@ def _column(name: str, values: list[Any]) -> Any:
     if name in ("time_limit", "minimum"):
         return pa.array(values, pa.float64())
     return pa.array(values)
+
+
+def read(path: Path, columns: list[str] | None = None) -> Any:
+    """A Parquet file as an Arrow table, without pyarrow.dataset, which imports pandas."""
+    from pyarrow.parquet import ParquetFile  # heavy
+
+    with ParquetFile(path) as file:
+        return file.read(columns)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -1,6 +1,7 @@
 """Train one cohort: R runs of one optimizer on one problem, side by side and without seeing each other.
 
-Shapes: w and g (R, P); hyperparameters (R, 1); losses (R,). A run that ends leaves the arrays; the others go on.
+Shapes: w and g (R, P); losses (R,); hyperparameters (R, 1), or (1, 1) where all runs have the same. A run that ends
+leaves the arrays; the others go on.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class Training:
         self.w = np.array(starts, dtype=dtype, order="F" if problem.size <= 2 else "C")
         self.alive = np.arange(len(runs))
         self.t = 0
+        self.returned = ("w", *rule.state)
         self.batches = Batches(problem, cohort, [run.seed for run in runs])
         self.data: tuple[Array, ...] = ()
         self.hyper = {
@@ -157,34 +159,35 @@ class Training:
         t = self.t + 1
         self.counts["gradient_evaluations"] += 1
         g.flags.writeable = False
-        supply.update(w=self.w, g=g, t=t, loss=loss[:, None])
+        supply["w"], supply["g"], supply["t"], supply["loss"] = self.w, g, t, loss[:, None]
         hyper = self.hyper
         factor = self.schedule(t, self.cohort.steps)
         if factor != 1 and "lr" in hyper:
             hyper = {**hyper, "lr": hyper["lr"] * self.w.dtype.type(factor)}
         returned = rule.rule(*[supply[name] for name in rule.arguments], **hyper, **self.cohort.options)
         outputs = returned if isinstance(returned, tuple) else (returned,)
-        if len(outputs) != 1 + len(rule.state):
+        if len(outputs) != len(self.returned):
             raise RuleError(
-                f"rule '{rule.name}' returned {len(outputs)} values; its signature declares {1 + len(rule.state)}: "
-                f"{', '.join(('w', *rule.state))}"
+                f"rule '{rule.name}' returned {len(outputs)} values; its signature declares {len(self.returned)}: "
+                f"{', '.join(self.returned)}"
             )
-        for name, new, old in zip(
-            ("w", *rule.state), outputs, [self.w, *(supply[name] for name in rule.state)], strict=True
-        ):
+        for name, new in zip(self.returned, outputs, strict=True):
+            old = supply[name]
             if getattr(new, "shape", None) != old.shape or new.dtype != old.dtype:
                 raise RuleError(
                     f"rule '{rule.name}' returned {name} as {_described(new)}; it must be {_described(old)}"
                 )
             new.flags.writeable = False
+            supply[name] = new
         self.t, self.w = t, outputs[0]
-        supply.update(zip(rule.state, outputs[1:], strict=True))
 
     def keep(self, mask: Array) -> None:
         """Let the runs outside ``mask`` leave the arrays."""
         self.alive = self.alive[mask]
         self.w = _rows(self.w, mask)
-        self.hyper = {name: _column(column[mask, 0]) for name, column in self.hyper.items()}
+        self.hyper = {
+            name: column if len(column) == 1 else _column(column[mask, 0]) for name, column in self.hyper.items()
+        }
         self.counts = {name: count[mask] for name, count in self.counts.items()}
         for name in (*self.rule.state, *({"f_min"} & self.supply.keys())):
             self.supply[name] = _rows(self.supply[name], mask)
@@ -202,9 +205,7 @@ class Training:
 
     def value(self, w: Array, where: Array | None = None) -> Array:
         self._charge("value_evaluations", where)
-        if self.problem.value is not None:
-            return self.problem.value(w, *self.data)[:, None]
-        return self.problem.value_grad(w, *self.data)[0][:, None]
+        return self.problem.loss(w, *self.data)[:, None]
 
     def hessian_product(self, w: Array, v: Array, where: Array | None = None) -> Array:
         """Exact where the problem can, else a central difference of gradients, which costs two."""
@@ -227,10 +228,8 @@ class Training:
 
 
 def _column(values: Array) -> Array:
-    """(R,) -> (R, 1), read-only; one number for all runs has strides of 0, which NumPy multiplies like a scalar."""
-    column = values[:, None]
-    if len(values) and (values == values[0]).all():
-        column = np.broadcast_to(values[:1, None], column.shape)
+    """(R,) -> (R, 1), or (1, 1) where all runs have the same: then a power of it is computed once. Read-only."""
+    column = values[:1, None] if (values == values[:1]).all() else values[:, None]
     column.flags.writeable = False
     return column
 
@@ -374,10 +373,10 @@ def _blame(error: Exception) -> str:
 
 
 def _time_alone(cohort: Cohort, problem: Problem, rule: Optimizer, schedule: Callable[..., float]) -> float:
-    """Seconds that a step takes in a run of its own: the median of at most 6 after a warm-up; nan if it has fewer."""
+    """Seconds that a step takes in a run of its own: the median of a few after a warm-up; nan if it diverges."""
     training = Training(replace(cohort, runs=cohort.runs[:1]), problem, rule, schedule)
     times, begin = [], time.perf_counter()
-    for _ in range(min(8, cohort.steps)):
+    for _ in range(min(8, 3 + cohort.steps // 100)):
         before = time.perf_counter()
         loss, g, bounded = training.evaluate()
         if not bounded.all():

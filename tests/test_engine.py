@@ -10,9 +10,7 @@ import pandas as pd
 import pytest
 
 import optibench as ob
-from optibench import plan
 from optibench.pieces import Problem
-from optibench.registry import registry
 from optibench.samplers import SAMPLERS
 
 HERE = Path(__file__).parent
@@ -23,11 +21,6 @@ OPTIMIZERS = ["sgd", "minibatch", "rmsprop", "adam", "sam", "backtracking", "blo
 TIMED = ["seconds", "time_limit"]
 
 
-def mixed(dtype: str, **changes: object) -> ob.Results:  # type: ignore[name-defined]
-    facts = {"lr": [0.3, 1e-3, 1e-2], "seeds": 2, "steps": 12, "dtype": dtype, "plugins": CLOSURES, **changes}
-    return ob.run(facts.pop("problems", PROBLEMS), facts.pop("optimizers", OPTIMIZERS), **facts)
-
-
 def assert_same(first, second):
     for name, key in (("runs", ["id"]), ("curves", ["id", "step"])):
         a, b = (
@@ -35,26 +28,6 @@ def assert_same(first, second):
         )
         common = [column for column in a if column in b]
         pd.testing.assert_frame_equal(a.loc[b.index, common], b[common], check_exact=True)
-
-
-@pytest.fixture(scope="module", params=["float32", "float64"])
-def together(request):
-    return mixed(request.param)
-
-
-def test_a_run_has_the_same_bits_in_cohorts_of_another_size(together, monkeypatch):
-    monkeypatch.setattr(plan, "capacity", lambda *facts: 1)
-    assert_same(together, mixed(together.runs["dtype"][0]))
-
-
-def test_a_run_has_the_same_bits_in_another_order_and_selection(together):
-    dtype = together.runs["dtype"][0]
-    assert_same(together, mixed(dtype, optimizers=OPTIMIZERS[::-2], problems=PROBLEMS[::-1], lr=[1e-2], seeds=1))
-
-
-def test_a_run_has_the_same_bits_in_another_process(together):
-    problems = ["rosenbrock", "xor-mlp"]
-    assert_same(together, mixed(together.runs["dtype"][0], problems=problems, executor="processes", workers=2))
 
 
 def counts(optimizer: str, problem: str = "xor-mlp", **facts: object) -> pd.Series:
@@ -178,17 +151,6 @@ def test_the_same_command_repeats_nothing_and_fills_what_is_missing(tmp_path):
     assert_same(first, again)
 
 
-def test_the_ids_change_with_every_fact():
-    def ids(**changes):
-        facts = {"problems": "quadratic", "optimizers": "adam", "lr": 0.1, "seeds": 1, "steps": 5, **changes}
-        return plan.plan(plan.experiment(facts, registry()), registry())[0].runs[0].id
-
-    changes = [{}, {"lr": 0.2}, {"steps": 6}, {"dtype": "float64"}, {"schedule": "cosine"}, {"l2": 0.1}]
-    changes += [{"optimizers": "adam:beta1=0.8"}, {"problems": "quadratic:condition=10"}, {"optimizers": "gd"}]
-    assert len({ids(**change) for change in changes}) == len(changes)
-    assert ids() == ids()
-
-
 def test_the_schedule_scales_the_rate():
     constant = ob.run(scaled(1.0), "gd", lr=0.1, seeds=1, steps=2, dtype="float64")
     cosine = ob.run(scaled(1.0), "gd", lr=0.1, seeds=1, steps=2, dtype="float64", schedule="cosine")
@@ -199,14 +161,3 @@ def test_the_schedule_scales_the_rate():
 def test_measuring_stays_within_its_share_of_a_long_run():
     runs = ob.run(["digits-mlp", "quadratic"], "adam", lr=1e-3, seeds=1, epochs=20).runs
     assert (runs["evaluation_share"] <= 0.2).all()
-
-
-def test_the_frames_have_what_is_promised():
-    results = ob.run("digits-softmax", "adam:beta1=0.8", lr=[0.01, 0.1], seeds=2, steps=20)
-    promised = ["problem", "optimizer", "lr", "beta1", "seed", "status", "loss", "test_loss", "test_accuracy", "steps"]
-    promised += ["gradient_evaluations", "samples", "seconds", "fingerprint"]
-    assert set(promised) <= set(results.runs)
-    assert results.runs["optimizer"].unique().tolist() == ["adam:beta1=0.8"]
-    assert {"id", "seed", "step", "samples", "loss", "test_accuracy"} <= set(results.curves)
-    last = results.curves.groupby("id")["step"].max()
-    assert (last == 20).all()

@@ -103,3 +103,11 @@ def test_a_process_that_died_says_its_exit_code_and_is_tried_again(tmp_path):
     now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
     assert len(again.runs) == len(first.runs) and kept.keys() == now.keys()
     assert sum(kept[name] != now[name] for name in kept) == 1
+
+
+def test_a_sampler_with_nothing_to_choose_is_said(tmp_path):
+    said = []
+    facts = {"problems": ["digits-softmax", "xor-mlp"], "optimizers": ["adam", "gd"], "steps": 2, "lr": 0.1, "seeds": 1}
+    for sampler in ("reshuffle", "replacement"):
+        execute(experiment({**facts, "sampler": sampler}, registry()), registry(), tmp_path, on_warning=said.append)
+    assert said == ["sampler replacement does nothing where a batch is all examples: on xor-mlp"]

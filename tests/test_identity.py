@@ -13,7 +13,7 @@ from optibench.registry import registry
 
 CLOSURES = str(Path(__file__).with_name("closures.py"))
 PROBLEMS = sorted(registry()["problem"])
-OPTIMIZERS = ["gd", "adam", "sam", "backtracking"]
+OPTIMIZERS = ["gd", "sgd", "minibatch", "adam", "sam", "backtracking", "block_norm", "factored", "exact_step"]
 #: What is no fact of a run's mathematics.
 TIMED = ["seconds", "time_limit"]
 

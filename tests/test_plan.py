@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from importlib.util import module_from_spec, spec_from_file_location
 from itertools import combinations
 
 import pytest
@@ -64,6 +66,7 @@ def test_a_bad_grid_is_an_error_of_one_line_that_names_lr(lr):
         ("sampler", [3, [], {}, "x"]),
         ("schedule", [3, [], {}, "x"]),
         ("dtype", [3, [], "float16"]),
+        ("name", ["../x", "a/b", "", ".."]),
         ("l2", [-1, "x", [], True, float("nan"), float("inf")]),
     ],
 )
@@ -208,3 +211,15 @@ def test_the_source_of_code_without_a_file_is_its_code():
     assert plan.source(first) != plan.source(second)
     assert plan.source(first) == plan.source(eval("lambda w: w * 1"))
     assert plan.source(ids) == plan.source(planned) != plan.source(first)  # both written here
+
+
+def test_the_id_changes_when_the_file_was_edited_since(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("def rule(w):\n    return w\n")
+    spec = spec_from_file_location("mine", path)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    before = plan.source(module.rule)
+    path.write_text("def rule(w):\n    return 2 * w\n")
+    os.utime(path, ns=(1, 1))
+    assert plan.source(module.rule) != before

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import optibench as ob
-from optibench import Problem, optimizer
-from optibench.plan import Cohort, Run
+from optibench import Problem, optimizer, recording
+from optibench.plan import Cohort, Run, build
 from optibench.registry import registry
 from optibench.train import STREAMS, Batches, Training, stream, train
 
@@ -312,3 +313,23 @@ def test_a_curve_has_its_first_and_last_step_and_grows():
 @pytest.mark.parametrize(("problem", "facts"), [("digits-mlp", {"epochs": 5}), ("quadratic", {"steps": 200})])
 def test_measuring_costs_at_most_a_quarter_of_a_run_that_is_long_enough_and_is_stated(problem, facts):
     assert 0 < ob.run(problem, "adam", lr=1e-3, seeds=1, **facts).runs["evaluation_share"][0] <= 0.25
+
+
+def test_a_recording_computes_each_split_once_and_other_points_afresh():
+    problem = build(registry(), ("digits-softmax", {})).astype("float64")
+    calls = []
+
+    def predict(w, x):
+        calls.append(len(x[0]))
+        return problem.predict(w, x)
+
+    @ob.metric
+    def flatness(problem, w, split):
+        return problem.loss(w + 1, *(array[None] for array in problem.train))
+
+    w = problem.start(np.random.default_rng(0))[None]
+    metrics = [*registry()["metric"].values(), flatness]
+    columns = recording.measure(replace(problem, predict=predict), w, metrics)
+    assert sorted(calls) == sorted([1078, 359, 360] + 3 * [1078])
+    assert columns["flatness"] == problem.value_grad(w + 1, *(array[None] for array in problem.train))[0]
+    assert columns["test_loss"] == problem.value_grad(w, *(array[None] for array in problem.test))[0]

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from optibench import Problem
 from optibench.problems.data import splits
 from optibench.registry import registry
 
@@ -111,20 +112,18 @@ def test_the_hessian_product_is_the_difference_quotient_of_gradients(problem, wh
         np.testing.assert_allclose(problem.hessian_product(at, along, *mine)[smooth], expected[smooth], 0, scale)
 
 
-@each(PROBLEMS, value=True)
+@every_problem
 @both_dtypes
 @pytest.mark.parametrize("which", BATCHES)
-def test_value_is_the_loss_of_value_grad_bit_for_bit(problem, which, dtype):
+def test_the_loss_alone_is_that_of_value_grad_bit_for_bit(problem, which, dtype):
     problem = problem.astype(dtype)
     w, data = points(problem, dtype=dtype), batch_of(problem, which)
-    np.testing.assert_array_equal(problem.value(w, *data), problem.value_grad(w, *data)[0])
+    np.testing.assert_array_equal(problem.loss(w, *data), problem.value_grad(w, *data)[0])
 
 
 def outputs(problem, w, data):
     """All that a problem computes, each with one row a run."""
-    found = [*problem.value_grad(w, *data)]
-    if problem.value:
-        found.append(problem.value(w, *data))
+    found = [*problem.value_grad(w, *data), problem.loss(w, *data)]
     if problem.hessian_product:
         found.append(problem.hessian_product(w, w**2, *data))
     if problem.predict:
@@ -330,3 +329,14 @@ def test_glorot_bounds_hold_and_biases_start_at_0():
             assert 0.95 * bound < np.abs(block.of(w)).max() <= bound
         else:
             assert not block.of(w).any()
+
+
+def test_two_formulas_of_one_name_have_two_fingerprints():
+    def scaled(factor):
+        return Problem("scaled", lambda rng: np.ones(2), lambda w: (factor * (w**2).sum(axis=-1), 2 * factor * w))
+
+    def fails(w):
+        raise ValueError
+
+    assert scaled(1).fingerprint == scaled(1).fingerprint != scaled(2).fingerprint
+    assert Problem("scaled", lambda rng: np.ones(2), fails).fingerprint  # its runs say why it fails
