@@ -15,7 +15,7 @@ from optibench.pieces import Array, Loss, loss
 def _mean(each: Array) -> Array:
     """(R, B, K) or (R, B) -> (R,), each run summed by itself."""
     flat = each.reshape(len(each), -1)
-    return np.add.reduce(flat, axis=-1) / flat.shape[1]
+    return flat.sum(axis=-1) / flat.shape[1]
 
 
 @loss(formula=r"\frac{1}{BK} \sum (o - y)^2")
