@@ -26,6 +26,7 @@ from optibench.pieces import (
     problem,
     schedule,
 )
+from optibench.wrapping import wrapper
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Figure", "InputError", "Problem", "Suite", "activation", "blocks_of", "executor", "hookimpl", "load", "loss",
-    "metric", "minimize", "optimizer", "problem", "run", "schedule",
+    "metric", "minimize", "optimizer", "problem", "run", "schedule", "wrapper",
 ]  # fmt: skip
 
 
@@ -50,9 +51,12 @@ def run(
     gradient_evaluations: int | None = None,
     batch: int | str | None = None,
     sampler: str | None = None,
-    schedule: str | None = None,
-    dtype: str | None = None,
+    schedule: Any = None,
     l2: float | None = None,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+    centralise: bool | None = None,
+    dtype: str | None = None,
     workers: int | None = 1,
     timeout: float | None = None,
     executor: str | None = None,
@@ -73,7 +77,7 @@ def run(
     facts = {
         "problems": problems, "optimizers": optimizers, "lr": lr, "seeds": seeds, "epochs": epochs, "steps": steps,
         "gradient_evaluations": gradient_evaluations, "batch": batch, "sampler": sampler, "schedule": schedule,
-        "dtype": dtype, "l2": l2,
+        "dtype": dtype, "l2": l2, "clip_value": clip_value, "clip_norm": clip_norm, "centralise": centralise,
     }  # fmt: skip
     return run_experiment(facts, out, plugins, modules, workers=workers, timeout=timeout, executor=executor)
 
@@ -93,16 +97,24 @@ def minimize(
     method: Any = "adam",
     maxiter: int = 1000,
     callback: Any = None,
+    schedule: Any = "constant",
+    f_min: float | None = None,
     l2: float = 0.0,
+    clip_value: float | None = None,
+    clip_norm: float | None = None,
+    centralise: bool = False,
     **hyperparameters: Any,
 ) -> OptimizeResult:
     """Minimise ``fun`` from ``x0`` (n,) by a registered optimizer, with SciPy's meaning of ``fun`` and ``jac``.
 
     ``jac`` is a function, True (fun returns both) or None (differences by SciPy, counted in ``nfev``). ``callback(x)``
-    may stop by StopIteration. The result has ``nit``, ``nfev``, ``njev`` and ``trace``, (nit + 1, n).
+    may stop by StopIteration. ``f_min`` is the known minimum, for rules that ask for it; ``schedule`` and the gradient
+    transforms are those of ``run``. The result has ``nit``, ``nfev``, ``njev`` and ``trace``, (nit + 1, n).
     """
     from optibench.minimizer import minimize  # brings scipy.optimize
 
+    changes = {"l2": l2, "clip_value": clip_value, "clip_norm": clip_norm, "centralise": centralise}
     return minimize(
-        fun, x0, jac=jac, method=method, maxiter=maxiter, callback=callback, l2=l2, hyperparameters=hyperparameters
-    )
+        fun, x0, jac=jac, method=method, maxiter=maxiter, callback=callback, schedule=schedule, f_min=f_min,
+        changes=changes, hyperparameters=hyperparameters,
+    )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pluggy
 
 from optibench.pieces import Activation, Executor, Figure, Loss, Metric, Optimizer, ProblemFactory, Schedule, Suite
+from optibench.wrapping import Wrapper
 
 hookspec = pluggy.HookspecMarker("optibench")
 hookimpl = pluggy.HookimplMarker("optibench")
@@ -13,6 +14,11 @@ hookimpl = pluggy.HookimplMarker("optibench")
 @hookspec
 def optibench_optimizers() -> list[Optimizer]:  # type: ignore[empty-body]
     """Update rules, made by ``@optimizer``."""
+
+
+@hookspec
+def optibench_wrappers() -> list[Wrapper]:  # type: ignore[empty-body]
+    """Rules around another optimizer, made by ``@wrapper``: named ``sam+adam``."""
 
 
 @hookspec
@@ -58,6 +64,7 @@ def optibench_executors() -> list[Executor]:  # type: ignore[empty-body]
 #: kind -> what its hook's list may hold. A kind's plural names its hook: optibench_<plural>.
 KINDS = {
     "optimizer": ("optimizers", Optimizer),
+    "wrapper": ("wrappers", Wrapper),
     "activation": ("activations", Activation),
     "loss": ("losses", Loss),
     "schedule": ("schedules", Schedule),

@@ -9,9 +9,10 @@ import numpy as np
 from scipy.optimize import OptimizeResult, approx_fprime
 
 from optibench.pieces import Array, InputError, Optimizer, Problem, blocks_of, nearest
-from optibench.plan import Cohort, Run
+from optibench.plan import alone, scheduled
 from optibench.registry import registry
-from optibench.train import Training
+from optibench.solving import begin
+from optibench.transforms import transforms
 
 
 def minimize(
@@ -22,7 +23,9 @@ def minimize(
     method: Any,
     maxiter: int,
     callback: Callable[[Array], Any] | None,
-    l2: float,
+    schedule: Any,
+    f_min: float | None,
+    changes: Mapping[str, Any],
     hyperparameters: Mapping[str, Any],
 ) -> OptimizeResult:
     """See ``optibench.minimize``."""
@@ -41,17 +44,24 @@ def minimize(
         raise InputError(f"maxiter = {maxiter!r}: must be a whole number, at least 0")
     calls = Calls(fun, jac)
     problem = Problem(
-        "fun", start=lambda rng: x, value_grad=calls.value_grad, value=calls.value, blocks=blocks_of(x=x.shape)
+        "fun",
+        start=lambda rng: x,
+        value_grad=calls.value_grad,
+        value=calls.value,
+        blocks=blocks_of(x=x.shape),
+        minimum=None if f_min is None else _number("f_min", f_min),
     )
     numbers = {name: _number(name, hyperparameters.get(name, value)) for name, value in rule.hyperparameters.items()}
+    for name in hyperparameters.keys() & numbers.keys():
+        rule.check(name, numbers[name])
     options = {name: hyperparameters.get(name, value) for name, value in rule.options.items()}
-    cohort = Cohort(
-        ("fun", {}), rule.name, rule.name, options, (Run("", 0, numbers),), ("steps", maxiter), 0, "full", "float64",
-        "constant", l2, "", maxiter,
-    )  # fmt: skip
+    cohort = alone(rule, [numbers], maxiter, options=options, transforms=transforms(dict(changes)))
+    factor = scheduled(schedule, registry())
+    if maxiter:
+        factor(1, maxiter)  # a schedule that does not fit the budget is refused before the first step
     trace, status, message = [x], 0, f"all {maxiter} iterations were done"
     with np.errstate(all="ignore"):
-        training = Training(cohort, problem, rule, lambda t, total: 1.0)
+        training = begin(cohort, problem, rule, factor)
         for _ in range(maxiter):
             loss, g, bounded = training.evaluate()
             if not bounded.all():

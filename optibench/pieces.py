@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cached_property
+from math import inf
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
@@ -50,6 +51,13 @@ def summary_of(function: Callable[..., Any]) -> str:
     return (inspect.getdoc(function) or "").partition("\n")[0]
 
 
+#: Where a hyperparameter of this name lies, low <= value < high, if its rule does not say otherwise.
+RANGES = {
+    **dict.fromkeys(("lr", "eps", "weight_decay", "memory"), (0.0, inf)),
+    **dict.fromkeys(("beta1", "beta2", "beta3", "momentum", "rho"), (0.0, 1.0)),
+}
+
+
 @dataclass(frozen=True)
 class Optimizer:
     """An update rule and what its signature declares.
@@ -67,11 +75,58 @@ class Optimizer:
     parent: str = ""
     formula: str = ""
     reference: str = ""
-    space: Mapping[str, Any] = field(default_factory=dict)
+    space: Mapping[str, tuple[float, float, str]] = field(
+        default_factory=dict
+    )  # low, high, "log" | "linear" | "1 - log"
+    ranges: Mapping[str, tuple[float, float]] = field(
+        default_factory=dict
+    )  # what RANGES does not have, or has otherwise
+    evaluations: float = 1  # of gradient, loss or Hessian product, a step; nan where it varies
+    coordinatewise: bool | None = None  # no coordinate sees another; by default, unless the rule asks for more than g
+    scale_free: bool = False  # at eps = 0 a gradient ten times as long changes nothing
+    trace: str = ""  # a file of reference traces, beside the plugin's own
     solution: Callable[..., Any] | None = None
+    wraps: tuple[Callable[..., Any], ...] = ()  # the functions of the optimizers inside a wrapper
+    solver: bool = False  # a whole method of another library that steps by itself; see optibench.solvers
 
     def __call__(self, *arguments: Any, **hyperparameters: Any) -> Any:
         return self.rule(*arguments, **hyperparameters)
+
+    def initial_state(self, w: Array, **named: Any) -> list[Array]:
+        """The state before the first step: full arrays, or what its function of w, and of what it names besides, gives.
+
+        ``named``: the blocks, hyperparameters and options.
+        """
+        states = []
+        for name, initial in self.state.items():
+            if callable(initial):
+                _, *more = inspect.signature(initial).parameters
+                value = np.array(initial(w, *(named[key] for key in more)), dtype=w.dtype)
+                if value.ndim == 0 or len(value) != len(w):
+                    raise InputError(
+                        f"optimizer '{self.name}': state '{name}' starts with shape {value.shape}; its first axis must "
+                        f"be the {len(w)} runs"
+                    )
+                states.append(value)
+            else:
+                states.append(np.full_like(w, initial))
+        return states
+
+    def check(self, name: str, value: float) -> None:
+        """Refuse a hyperparameter that is out of range."""
+        low, high = self.ranges.get(name, RANGES.get(name, (-inf, inf)))
+        if not low <= value < high:
+            below = f" and below {high:g}" if high < inf else ""
+            raise InputError(
+                f"optimizer '{self.name}': {name} = {value:g} must be at least {low:g}{below}; its default is "
+                f"{self.hyperparameters[name]:g}"
+            )
+
+    @property
+    def is_coordinatewise(self) -> bool:
+        if self.coordinatewise is not None:
+            return self.coordinatewise
+        return not {"grad", "value", "hessian_product", "blocks", "f_min", "normal", "loss"} & {*self.arguments}
 
     @property
     def summary(self) -> str:
@@ -92,16 +147,28 @@ def optimizer(rule: Callable[..., Any] | None = None, /, **facts: Any) -> Any:
 
     Positional arguments without a default are supplied by name (see SUPPLIED), those with one are state and its initial
     value (a number, or a function of w), keyword-only ones are hyperparameters; a bool, string or None default makes an
-    option. Facts: ``name`` (the function's by default), ``batch``, ``parent``, ``formula``, ``reference``, ``space``,
-    ``solution``, as the fields of Optimizer.
+    option. Facts: ``name`` (the function's by default) and FACTS, as the fields of Optimizer.
     """
     if rule is None:
         return lambda rule: optimizer(rule, **facts)
     name = facts.pop("name", rule.__name__)
-    known = ("batch", "parent", "formula", "reference", "space", "solution")
     for fact in facts:
-        if fact not in known:
-            raise InputError(f"optimizer '{name}': no fact named '{fact}'; {nearest(fact, known)}")
+        if fact not in FACTS:
+            raise InputError(f"optimizer '{name}': no fact named '{fact}'; {nearest(fact, FACTS)}")
+    return Optimizer(name, rule, *declared(name, rule, SUPPLIED), **facts)
+
+
+#: What the decorators take besides the name.
+FACTS = (
+    "batch", "parent", "formula", "reference", "space", "ranges", "evaluations", "coordinatewise", "scale_free",
+    "trace", "solution",
+)  # fmt: skip
+
+
+def declared(
+    name: str, rule: Callable[..., Any], supplied: Iterable[str]
+) -> tuple[tuple[str, ...], dict[str, Any], dict[str, float], dict[str, Any]]:
+    """What a rule's signature declares: arguments, state, hyperparameters, options."""
     arguments, state, numbers, options = [], {}, {}, {}
     for argument, parameter in inspect.signature(rule).parameters.items():
         default = parameter.default
@@ -111,10 +178,10 @@ def optimizer(rule: Callable[..., Any] | None = None, /, **facts: Any) -> Any:
             arguments.append(argument)
             if default is not parameter.empty:
                 state[argument] = default
-            elif argument not in SUPPLIED:
+            elif argument not in supplied:
                 raise InputError(
                     f"optimizer '{name}' asks for '{argument}', which nothing supplies; give it a default if it is "
-                    f"state, put it after * if it is a hyperparameter; {nearest(argument, SUPPLIED)}"
+                    f"state, put it after * if it is a hyperparameter; {nearest(argument, supplied)}"
                 )
         elif default is parameter.empty:
             raise InputError(f"optimizer '{name}': hyperparameter '{argument}' needs a default")
@@ -122,7 +189,7 @@ def optimizer(rule: Callable[..., Any] | None = None, /, **facts: Any) -> Any:
             options[argument] = default
         else:
             numbers[argument] = default
-    return Optimizer(name, rule, tuple(arguments), state, numbers, options, **facts)
+    return tuple(arguments), state, numbers, options
 
 
 @dataclass(frozen=True)
@@ -151,7 +218,13 @@ class Loss(Function):
 
 
 class Schedule(Function):
-    """``(t, total) -> factor`` of the learning rate, t from 1 to total."""
+    """``(t, total, *, parameters) -> factor`` of the learning rate, t from 1 to total."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Its keyword-only arguments and their defaults."""
+        kept = inspect.signature(self.function).parameters.values()
+        return {parameter.name: parameter.default for parameter in kept if parameter.kind is parameter.KEYWORD_ONLY}
 
 
 class Metric(Function):

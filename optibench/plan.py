@@ -6,19 +6,20 @@ import hashlib
 import inspect
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
-from math import inf, isfinite
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from optibench.pieces import Activation, InputError, Loss, Optimizer, Problem, ProblemFactory, label, nearest
+from optibench.pieces import Activation, InputError, Loss, Optimizer, Problem, ProblemFactory, Schedule, label, nearest
 from optibench.registry import Registry, reason
 from optibench.samplers import SAMPLERS
+from optibench.transforms import Transforms, transforms
 
 #: Raised when what a run means or stores changes: stores of another format are refused, not mixed.
 FORMAT = 1
@@ -44,16 +45,16 @@ class Experiment:
     batch: int | str = DEFAULT_BATCH
     sampler: str = "reshuffle"
     dtype: str = "float32"
-    schedule: str = "constant"
+    schedule: Choice = ("constant", {})
     l2: float = 0.0
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    centralise: bool = False
 
     def facts(self) -> dict[str, Any]:
         """The fields of an experiment file, those without a value left out."""
-        choices = {
-            kind: [name if not extra else {"name": name, **extra} for name, extra in getattr(self, kind)]
-            for kind in ("problems", "optimizers")
-        }
-        facts = {**asdict(self), **choices, "lr": list(self.lr)}
+        chosen = {kind: [_plain(choice) for choice in getattr(self, kind)] for kind in ("problems", "optimizers")}
+        facts = {**asdict(self), **chosen, "schedule": _plain(self.schedule), "lr": list(self.lr)}
         return {key: value for key, value in facts.items() if value is not None}
 
 
@@ -74,13 +75,14 @@ def experiment(facts: Mapping[str, Any], registry: Registry) -> Experiment:
         _whole("batch", given["batch"])
     _known("sampler", given.get("sampler", "reshuffle"), SAMPLERS)
     _known("dtype", given.get("dtype", "float32"), ("float32", "float64"))
-    _known("schedule", given.get("schedule", "constant"), registry["schedule"])
-    l2 = given.get("l2", 0.0)
-    if isinstance(l2, bool) or not isinstance(l2, int | float) or not 0 <= l2 < inf:
-        raise InputError(f"l2 = {l2!r}: must be a number, 0 or more")
+    schedules = choices("schedule", given.get("schedule", "constant"), registry)
+    if len(schedules) != 1:
+        raise InputError("schedule: one at a time; give one value to each of its settings")
+    given["schedule"] = schedules[0]
+    transforms(given)
     for kind in ("problems", "optimizers"):
         given[kind] = tuple(
-            choice for item in _listed(given.get(kind)) for choice in _choices(kind[:-1], item, registry)
+            choice for item in _listed(given.get(kind)) for choice in choices(kind[:-1], item, registry)
         )
         if not given[kind]:
             raise InputError(f"no {kind} selected; name at least one (optibench list {kind[:-1]})")
@@ -88,6 +90,20 @@ def experiment(facts: Mapping[str, Any], registry: Registry) -> Experiment:
     if not re.fullmatch(r"[\w.+ -]*\w", name):
         raise InputError(f"name '{name}': results go to a folder of this name; use letters, digits, - and _")
     return Experiment(**{**given, "name": name, "lr": rates(given.get("lr", DEFAULT_LR))})
+
+
+def scheduled(schedule: Any, registry: Registry) -> Callable[[int, int], float]:
+    """(t, total) -> factor, from a name, a name with settings, or a schedule itself."""
+    if isinstance(schedule, Schedule):
+        return schedule
+    ((name, extra),) = choices("schedule", schedule, registry)
+    return partial(registry.get("schedule", name), **extra)
+
+
+def _plain(choice: Choice) -> Any:
+    """A choice as an experiment file writes it."""
+    name, extra = choice
+    return {"name": name, **extra} if extra else name
 
 
 def rates(lr: Any) -> tuple[float, ...]:
@@ -140,7 +156,7 @@ def _is_choice(item: Any) -> bool:
     return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], Mapping)
 
 
-def _choices(kind: str, item: Any, registry: Registry) -> list[Choice]:
+def choices(kind: str, item: Any, registry: Registry) -> list[Choice]:
     """``"adam:beta1=0.8"`` or ``{"name": "adam", "beta1": [0.8, 0.9]}`` -> one choice a combination."""
     if isinstance(item, str):
         name, _, settings = item.partition(":")
@@ -161,6 +177,8 @@ def _choices(kind: str, item: Any, registry: Registry) -> list[Choice]:
             raise InputError(f"{kind} '{name}' takes no setting '{key}'; {mend}")
         for one in value if isinstance(value, list) else [value]:
             _check_type(f"{kind} '{name}'", key, one, declared[key])
+            if isinstance(piece, Optimizer) and key in piece.hyperparameters:
+                piece.check(key, one)
     swept = [value if isinstance(value, list) else [value] for value in extra.values()]
     return [(name, dict(zip(extra, values, strict=True))) for values in product(*swept)]
 
@@ -210,8 +228,8 @@ class Cohort:
     batch: int  # examples a step; 0 without data
     sampler: str
     dtype: str
-    schedule: str
-    l2: float
+    schedule: Choice
+    transforms: Transforms
     fingerprint: str
     steps: int  # at most
 
@@ -219,6 +237,29 @@ class Cohort:
     def key(self) -> str:
         """The name of its file: a hash of its runs' ids."""
         return hashlib.sha256(" ".join(run.id for run in self.runs).encode()).hexdigest()[:16]
+
+
+def alone(
+    rule: Optimizer, runs: Sequence[Mapping[str, float]], steps: int, dtype: str = "float64", **facts: Any
+) -> Cohort:
+    """Runs of one optimizer by their hyperparameters, outside any experiment; ``facts`` are fields of Cohort."""
+    numbers = [
+        {**rule.hyperparameters, **{key: run[key] for key in run if key in rule.hyperparameters}} for run in runs
+    ]
+    given = {"options": dict(rule.options), "schedule": ("constant", {}), "transforms": Transforms(), **facts}
+    return Cohort(
+        problem=("fun", {}),
+        optimizer=rule.name,
+        label=rule.name,
+        runs=tuple(Run("", seed, one) for seed, one in enumerate(numbers)),
+        budget=("steps", steps),
+        batch=0,
+        sampler="full",
+        dtype=dtype,
+        fingerprint="",
+        steps=steps,
+        **given,
+    )
 
 
 def build(registry: Registry, choice: Choice) -> Problem:
@@ -289,18 +330,23 @@ def _cohort(
         sampler,
         what.dtype,
         what.schedule,
-        what.l2,
+        transforms(what),
         problem.fingerprint,
         steps,
     )
+    schedule = registry.get("schedule", what.schedule[0])
+    try:
+        schedule(1, steps, **what.schedule[1])
+    except InputError as error:
+        raise InputError(f"schedule '{schedule.name}' on {label(*choice)}: {error}") from None
     factory: ProblemFactory = registry.get("problem", choice[0])
     pieces = {**factory.parameters, **_pieces(registry, factory, choice[1])}
-    written = [rule, factory, registry.get("schedule", what.schedule)]
-    written += [piece for _, piece in sorted(pieces.items()) if isinstance(piece, Activation | Loss)]
+    named = [piece for _, piece in sorted(pieces.items()) if isinstance(piece, Activation | Loss)]
+    written = [piece.function for piece in (rule, factory, schedule, *named)] + [*rule.wraps, problem.value_grad]
     shared = {
         **{key: value for key, value in asdict(cohort).items() if key not in ("runs", "label")},
         "format": FORMAT,
-        "sources": [source(piece.function) for piece in written] + [source(problem.value_grad)],
+        "sources": [source(function) for function in written],
     }
     prefix = json.dumps(shared, sort_keys=True, default=lambda piece: getattr(piece, "name", str(piece)))
     rates = what.lr if "lr" in numbers else (None,)

@@ -39,6 +39,10 @@ class PluginWarning(UserWarning):
     """A plugin that was left out, and why."""
 
 
+class Replaced(UserWarning):
+    """A built-in piece whose name a plugin has taken."""
+
+
 @dataclass(frozen=True)
 class Sources:
     """Where to look for plugins: all that another process needs to build the same registry."""
@@ -65,6 +69,7 @@ class Registry:
         self.plugins: dict[str, Plugin] = {}
         self.owners: dict[tuple[str, str], str] = {}
         self.built: dict[str, Any] = {}  # problems that were built from it, by label
+        self._wrapped: dict[str, Any] = {}  # optimizers such as sam+adam, made when they are asked for
         self._pieces: dict[str, dict[str, Any]] = {kind: {} for kind in hookspecs.KINDS}
         self._manager = pluggy.PluginManager("optibench")
         self._manager.add_hookspecs(hookspecs)
@@ -89,12 +94,24 @@ class Registry:
     def get(self, kind: str, name: str) -> Any:
         """The piece of this name, or an error that says the nearest."""
         pieces = self[kind]
+        if kind == "optimizer" and "+" in name:
+            if name not in self._wrapped:
+                outer, _, inner = name.partition("+")
+                self._wrapped[name] = self.get("wrapper", outer)(self.get("optimizer", inner))
+            return self._wrapped[name]
         if name not in pieces:
             raise InputError(f"no {kind} named '{name}'; {nearest(name, pieces)}")
         return pieces[name]
 
+    def owner(self, kind: str, name: str) -> str:
+        """The plugin that a piece came from; of ``sam+adam`` both."""
+        if kind == "optimizer" and "+" in name:
+            outer, _, inner = name.partition("+")
+            return "+".join(dict.fromkeys([self.owner("wrapper", outer), self.owner("optimizer", inner)]))
+        return self.owners[kind, name]
+
     def is_builtin(self, kind: str, name: str) -> bool:
-        return self.plugins[self.owners[kind, name]].origin == "built-in"
+        return all(self.plugins[owner].origin == "built-in" for owner in self.owner(kind, name).split("+"))
 
     @property
     def is_local(self) -> bool:
@@ -161,13 +178,16 @@ class Registry:
         return pieces
 
     def _claim(self, kind: str, piece: Any, plugin: Plugin) -> None:
-        owner = self.owners.setdefault((kind, piece.name), plugin.name)
-        if piece.name in self._pieces[kind]:
-            other = self.plugins[owner]
-            raise InputError(
-                f"two plugins register the {kind} '{piece.name}': {other.name} ({other.origin}) and "
-                f"{plugin.name} ({plugin.origin}); rename or remove one"
-            )
+        """Take the name for a plugin. A plugin named after a built-in piece, lion.py, replaces it, and that is said."""
+        other = self.plugins.get(self.owners.get((kind, piece.name), ""))
+        if other is not None:
+            text = f"the {kind} '{piece.name}': {other.name} ({other.origin}) and {plugin.name} ({plugin.origin})"
+            if other.origin != "built-in" or plugin.name != piece.name:
+                mend = f", or name the plugin {piece.name} to replace the built-in" * (other.origin == "built-in")
+                raise InputError(f"two plugins register {text}; rename or remove one{mend}")
+            other.pieces.remove(f"{kind} {piece.name}")
+            warnings.warn(f"two plugins register {text}; {plugin.name} replaces the built-in", Replaced, stacklevel=2)
+        self.owners[kind, piece.name] = plugin.name
         self._pieces[kind][piece.name] = piece
         plugin.pieces.append(f"{kind} {piece.name}")
 

@@ -8,14 +8,16 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from optibench.pieces import Array, InputError
+from optibench.pieces import Array, InputError, label
 from optibench.plan import FORMAT, Cohort, Experiment
-from optibench.train import COUNTS, Ending, Outcome, curve_points
+from optibench.train import Ending, Outcome, curve_points
+from optibench.training import COUNTS
 
 RUNS, PARTIAL, SURFACES = "runs", "partial", "surfaces"
 #: What ended without being the run's own doing is tried again: a crash always, a timeout under a longer limit.
@@ -219,8 +221,8 @@ def _row(cohort: Cohort, outcome: Outcome, index: int, facts: dict[str, Any]) ->
         "batch": cohort.batch,
         "sampler": cohort.sampler,
         "dtype": cohort.dtype,
-        "schedule": cohort.schedule,
-        "l2": cohort.l2,
+        "schedule": label(*cohort.schedule),
+        **asdict(cohort.transforms),
         "fingerprint": cohort.fingerprint,
         **{f"hyperparameter:{key}": value for key, value in run.hyperparameters.items()},
         **{f"hyperparameter:{key}": str(value) for key, value in cohort.options.items()},

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Task:
                 cohort,
                 problem,
                 found.get("optimizer", cohort.optimizer),
-                found.get("schedule", cohort.schedule),
+                partial(found.get("schedule", cohort.schedule[0]), **cohort.schedule[1]),
                 list(found["metric"].values()),
                 deadline,
                 None if self.local else points.add,
@@ -71,7 +71,7 @@ def facts(cohort: Cohort, found: Registry, problem: Problem, timeout: float | No
     return {
         "problem": label(*cohort.problem),
         "optimizer": cohort.label,
-        "plugin": found.owners["optimizer", cohort.optimizer],
+        "plugin": found.owner("optimizer", cohort.optimizer),
         "minimum": problem.minimum,
         "has_data": bool(problem.train),
         "time_limit": timeout,

@@ -73,11 +73,11 @@ def test_every_dependency_has_its_reason_in_the_docs():
 
 
 def test_the_docs_name_the_constants_with_their_values():
-    from optibench import execute, executors, plan, recording, train
+    from optibench import execute, executors, plan, recording, train, training
 
     assert f"`train.GROWTH` ({train.GROWTH:.0e})".replace("e+", "e") in PAGE
     assert f"`recording.PART` ({recording.PART})" in PAGE and recording.EVALUATION_SHARE == 1 / 4
     assert f"up to {recording.MOST_POINTS}" in PAGE
     assert plan.L2_SHARE == 2 and execute.SMALL and executors.GRACE
-    for name in train.STREAMS:
-        assert name in PAGE.split("`train.STREAMS`")[1].split(".")[0]
+    for name in training.STREAMS:
+        assert name in PAGE.split("`training.STREAMS`")[1].split(".")[0]

@@ -54,7 +54,7 @@ def follow(text: str, command) -> None:
 
 def test_the_readme_works_from_top_to_bottom(command):
     follow(README, command)
-    assert Path("lion.py").exists()
+    assert Path("cautious_lion.py").exists()
     assert Path("reports/custom/index.html").exists()
     assert command("run", "mine.toml", "--no-report", "--workers", "1")[0] == 0
 

@@ -124,7 +124,7 @@ def test_the_variable_leaves_local_files_alone(folder, monkeypatch):
 def test_the_shipped_examples_load(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES / "optibench-huber/src"))
     registry = Registry(Sources(folders=(str(EXAMPLES),), modules=("optibench_huber",)))
-    assert registry.owners["optimizer", "lion"] == "lion"
+    assert registry.owners["optimizer", "cautious_lion"] == "cautious_lion"
     assert registry.owners["loss", "huber"] == registry.owners["problem", "diabetes-huber"] == "optibench_huber"
 
 

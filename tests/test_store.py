@@ -18,7 +18,7 @@ import optibench as ob
 from optibench import InputError
 from optibench.plan import FORMAT
 from optibench.store import PartialPoints, Store, to_toml, write_whole
-from optibench.train import COUNTS
+from optibench.training import COUNTS
 
 
 def run(folder, **changes):

@@ -10,9 +10,10 @@ import pytest
 
 import optibench as ob
 from optibench import Problem, optimizer, recording
-from optibench.plan import Cohort, Run, build
+from optibench.plan import alone, build
 from optibench.registry import registry
-from optibench.train import STREAMS, Batches, Training, stream, train
+from optibench.train import train
+from optibench.training import STREAMS, Batches, Training, stream
 
 CLOSURES = str(Path(__file__).with_name("closures.py"))
 QUADRATIC = {"seeds": 1, "steps": 10, "dtype": "float64"}
@@ -36,12 +37,9 @@ def seen(batches, n=20, **facts):
 
 
 def cohort(problem, rule, seeds=(0,), steps=5, lr=0.1, **facts):
-    runs = tuple(Run(str(seed), seed, {**rule.hyperparameters, "lr": lr}) for seed in seeds)
-    given = {"batch": problem.examples, "sampler": "full", "dtype": "float64", "budget": ("steps", steps), **facts}
-    return Cohort(
-        ("bowl", {}), rule.name, rule.name, dict(rule.options), runs, schedule="constant", l2=0.0, fingerprint="",
-        steps=steps, **given,
-    )  # fmt: skip
+    given = {"batch": problem.examples, "budget": ("steps", steps), **facts}
+    one = alone(rule, [{"lr": lr}] * len(seeds), steps, given.pop("dtype", "float64"))
+    return replace(one, runs=tuple(replace(run, seed=seed) for run, seed in zip(one.runs, seeds, strict=True)), **given)
 
 
 def training(problem, rule, **facts):

@@ -15,6 +15,7 @@ VERBS = {
     "report": "make the report again from its store",
     "list": "what is registered, with one line each",
     "plugins": "where each plugin came from, and what failed to load",
+    "verify": "check rules against traces, limiting cases and the contract",
 }
 
 

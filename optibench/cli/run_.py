@@ -34,7 +34,11 @@ FAILURES = ("failed", "timeout", "crashed")
 @click.option("--evaluations", "gradient_evaluations", type=int, metavar="N", help="Budget: evaluations, each counted.")
 @click.option("--batch", metavar="N|full", help="Examples a step, for rules that do not declare it.")
 @click.option("--sampler", metavar="NAME", help="full, reshuffle, replacement or fixed.")
-@click.option("--schedule", metavar="NAME", help="Learning-rate schedule.")
+@click.option("--schedule", metavar="NAME", help="Learning-rate schedule, NAME or NAME:KEY=VALUE.")
+@click.option("--l2", type=float, metavar="X", help="Coupled L2: X times the parameters is added to every gradient.")
+@click.option("--clip-value", type=float, metavar="X", help="Clip every coordinate of every gradient to X.")
+@click.option("--clip-norm", type=float, metavar="X", help="Clip the length of every gradient to X.")
+@click.option("--centralise", is_flag=True, help="Take the mean over inputs out of the gradients of matrices.")
 @click.option("--dtype", metavar="float32|float64", help="Precision of every run.")
 @click.option("--workers", type=click.IntRange(1), metavar="N", help="Processes; all cores by default.")
 @click.option("--timeout", type=float, metavar="SECONDS", default=600.0, help="Time limit of a cohort of runs; 600.")
@@ -109,7 +113,7 @@ def _given(flags: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {
         key: list(value) if isinstance(value, tuple) else value for key, value in flags.items() if value
     }
-    for key in ("seeds", "epochs", "steps", "gradient_evaluations"):
+    for key in ("seeds", "epochs", "steps", "gradient_evaluations", "l2", "clip_value", "clip_norm"):
         if flags[key] is not None:
             given[key] = flags[key]  # 0 too, to be refused
     budgets = [key for key in ("epochs", "steps", "gradient_evaluations") if key in given]

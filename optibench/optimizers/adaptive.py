@@ -1,46 +1,58 @@
-"""Rules that scale each coordinate by an average of its squared gradients."""
+"""Rules that scale each coordinate by its squared gradients, without moments of the gradient."""
 
 from __future__ import annotations
 
-from numpy import sqrt
+from math import inf
 
+from numpy import full_like, sqrt
+
+from optibench.optimizers.spaces import EPS, MOMENTUM, UNIT_LR
 from optibench.pieces import optimizer
 
 
 @optimizer(
     parent="gd",
+    formula=r"a_t = a_{t-1} + g_t^2, \quad w_t = w_{t-1} - \frac{\eta}{1 + (t - 1) d}\, g_t / (\sqrt{a_t} + \epsilon)",
+    reference="Duchi et al. 2011, https://jmlr.org/papers/v12/duchi11a.html, eq. 1",
+    space={"lr": (1e-4, 1e1, "log"), **EPS},
+    ranges={"lr_decay": (0, inf), "initial_accumulator": (0, inf)},
+    scale_free=True,
+)
+def adagrad(
+    w, g, t, a=lambda w, initial_accumulator: full_like(w, initial_accumulator), *,
+    lr=1e-2, eps=1e-10, lr_decay=0.0, initial_accumulator=0.0,
+):  # fmt: skip
+    """Sum of squared gradients. Duchi et al. 2011, as PyTorch: Optax and Keras put eps = 1e-7 in the root, a0 = 0.1."""
+    a = a + g**2
+    return w - lr / (1 + (t - 1) * lr_decay) * g / (sqrt(a) + eps), a
+
+
+@optimizer(
+    parent="adagrad",
+    formula=r"d_t = \frac{\sqrt{u_{t-1} + \epsilon}}{\sqrt{v_t + \epsilon}}\, g_t, \quad w_t = w_{t-1} - \eta\, d_t",
+    reference="Zeiler 2012, arXiv:1212.5701, Algorithm 1",
+    space={"lr": (1e-3, 1e2, "log"), "rho": (0.5, 0.999, "1 - log"), **EPS},
+)
+def adadelta(w, g, v=0, u=0, *, lr=1.0, rho=0.9, eps=1e-6):
+    """Gradients in the units of the parameters. Zeiler 2012, Algorithm 1, as PyTorch; Keras: lr = 1e-3, rho = 0.95."""
+    v = rho * v + (1 - rho) * g**2
+    d = sqrt(u + eps) / sqrt(v + eps) * g
+    u = rho * u + (1 - rho) * d**2
+    return w - lr * d, v, u
+
+
+@optimizer(
+    parent="adagrad",
     formula=r"v_t = \rho v_{t-1} + (1 - \rho)\, g_t^2, \quad w_t = w_{t-1} - \eta\, g_t / (\sqrt{v_t} + \epsilon)",
     reference="Tieleman and Hinton 2012, Lecture 6e; centered: Graves 2013, arXiv:1308.0850, eq. 38-45",
+    space={**UNIT_LR, "rho": (0.8, 0.999, "1 - log"), **EPS, **MOMENTUM},
+    scale_free=True,
 )
 def rmsprop(w, g, v=0, m=0, b=0, *, lr=1e-2, rho=0.99, eps=1e-8, momentum=0.0, centered=False):
     """Gradient over its root mean square. Tieleman and Hinton 2012, as PyTorch: Optax and Keras put eps in the root."""
     v = rho * v + (1 - rho) * g**2
-    m = rho * m + (1 - rho) * g
+    if centered:
+        m = rho * m + (1 - rho) * g
     variance = v - m**2 if centered else v
     b = momentum * b + g / (sqrt(variance) + eps)
     return w - lr * b, v, m, b
-
-
-@optimizer(
-    parent="rmsprop",
-    formula=r"w_t = w_{t-1} - \eta\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)",
-    reference="Kingma and Ba 2015, arXiv:1412.6980, Algorithm 1",
-)
-def adam(w, g, t, m=0, v=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
-    """Adaptive moments. Kingma and Ba 2015, Algorithm 1, as PyTorch: Keras adds eps before the bias correction."""
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g**2
-    m_hat = m / (1 - beta1**t)
-    v_hat = v / (1 - beta2**t)
-    return w - lr * m_hat / (sqrt(v_hat) + eps), m, v
-
-
-@optimizer(
-    parent="adam",
-    formula=r"w_t = (1 - \eta\lambda)\, w_{t-1} - \eta\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)",
-    reference="Loshchilov and Hutter 2019, arXiv:1711.05101, Algorithm 2",
-)
-def adamw(w, g, t, m=0, v=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=1e-2):
-    """Adam with decoupled weight decay. Loshchilov and Hutter 2019, Algorithm 2; decay times lr, as PyTorch has it."""
-    decayed = (1 - lr * weight_decay) * w
-    return adam(decayed, g, t, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps)

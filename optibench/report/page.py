@@ -111,9 +111,19 @@ def _facts(results: Any) -> list[tuple[str, str]]:
         ("Seeds", str(runs["seed"].nunique())),
         ("Precision", ", ".join(sorted(runs["dtype"].unique()))),
         ("Schedule", ", ".join(sorted(runs["schedule"].unique()))),
-        ("Coupled L2", ", ".join(f"{value:g}" for value in sorted(runs["l2"].unique()))),
+        ("Gradient transforms", _transforms(runs)),
         ("Default batch", str(given.get("batch", ""))),
     ]
+
+
+def _transforms(runs: pd.DataFrame) -> str:
+    """What was done to gradients, in words; never silent."""
+    said = [
+        f"{name} {', '.join(f'{value:g}' for value in sorted(runs[name].dropna().unique()))}"
+        for name in ("clip_value", "clip_norm", "l2")
+        if name in runs and runs[name].fillna(0).any()
+    ]
+    return ", ".join(said + ["centralise"] * bool(runs.get("centralise", pd.Series([False])).any())) or "none"
 
 
 def _problems(runs: pd.DataFrame) -> list[dict[str, Any]]:

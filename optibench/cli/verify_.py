@@ -1,0 +1,69 @@
+"""optibench verify: are the rules right? Traces of third parties, limiting cases, the contract."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from optibench.cli.options import find, plugin_options
+from optibench.registry import Registry
+
+
+@click.command("verify")
+@click.argument("optimizers", metavar="[OPTIMIZER]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@plugin_options
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    optimizers: tuple[str, ...],
+    as_json: bool,
+    folders: tuple[str, ...],
+    modules: tuple[str, ...],
+) -> None:
+    """Check OPTIMIZERs, all by default, against traces of other libraries, limiting cases and the contract.
+
+    A wrapper is checked around gd and adam. Exit status 1 if a check fails.
+    """
+    found = find(folders, modules)
+    from optibench.verify import verify
+
+    checks = [check for name in _names(optimizers, found) for check in verify(found.get("optimizer", name), found)]
+    failed = [check for check in checks if not check.ok]
+    if as_json:
+        click.echo(json.dumps([{**asdict(check), "ok": check.ok} for check in checks], indent=2, ensure_ascii=False))
+    else:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in ("optimizer", "kind", "reference"):
+            table.add_column(name, overflow="fold")
+        table.add_column("deviation", justify="right", no_wrap=True)
+        table.add_column("allowed", justify="right", no_wrap=True)
+        table.add_column("verdict", no_wrap=True)
+        last = ""
+        for check in checks:
+            shown = "" if check.optimizer == last else check.optimizer
+            last = check.optimizer
+            verdict = "ok" if check.ok else "FAILED"
+            off = "" if check.note else f"{check.deviation:.1e}" if check.deviation else "0"
+            reference = f"{check.reference}: {check.note}" if check.note else check.reference
+            style = None if check.ok else "bold red"
+            table.add_row(shown, check.kind, reference, off, f"{check.tolerance:g}", verdict, style=style)
+        Console().print(table)
+        kinds = ", ".join(
+            f"{sum(check.kind == kind for check in checks)} {words}"
+            for kind, words in (("trace", "traces"), ("identity", "identities"), ("contract", "promises"))
+        )
+        click.echo(f"{len(checks)} checks ({kinds}): {len(failed) or 'none'} failed")
+    context.exit(1 if failed else 0)
+
+
+def _names(given: tuple[str, ...], found: Registry) -> list[str]:
+    names = []
+    for name in given or (*found["optimizer"], *found["wrapper"]):
+        names += [f"{name}+{base}" for base in ("gd", "adam")] if name in found["wrapper"] else [name]
+    return names

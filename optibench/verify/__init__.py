@@ -1,0 +1,52 @@
+"""Is a rule right? Parity with third-party traces, limiting cases that are other rules, and the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import inf, nan
+
+from optibench.pieces import InputError, Optimizer
+from optibench.registry import Registry, reason
+from optibench.verify.contract import CONTRACT
+from optibench.verify.identities import identities
+from optibench.verify.parity import parity
+
+
+@dataclass(frozen=True)
+class Check:
+    """One comparison: what with, how far off, and how far it may be."""
+
+    optimizer: str
+    kind: str  # trace, identity or contract
+    reference: str
+    deviation: float
+    tolerance: float
+    note: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return self.deviation <= self.tolerance
+
+
+def verify(rule: Optimizer, registry: Registry) -> Iterator[Check]:
+    """Every check that concerns a rule. A rule that raises fails the check; a bad trace file raises InputError."""
+    yield from _checked(rule, "trace", lambda: parity(rule))
+    yield from _checked(rule, "identity", lambda: identities(rule, registry))
+    for name, (check, concerns, tolerance) in CONTRACT.items():
+        if concerns(rule):
+            yield from _checked(rule, "contract", lambda: iter([(name, check(rule), tolerance)]), name)  # noqa: B023
+
+
+def _checked(
+    rule: Optimizer, kind: str, checks: Callable[[], Iterator[tuple[str, float, float]]], name: str = ""
+) -> Iterator[Check]:
+    try:
+        for reference, deviation, tolerance in checks():
+            yield Check(rule.name, kind, reference, deviation if deviation == deviation else inf, tolerance)
+    except InputError as error:
+        if kind == "trace" and str(error).startswith("trace file"):
+            raise
+        yield Check(rule.name, kind, name or kind, nan, 0, str(error))
+    except Exception as error:
+        yield Check(rule.name, kind, name or kind, nan, 0, reason(error))

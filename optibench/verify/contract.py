@@ -1,0 +1,173 @@
+"""What every rule promises, whatever it computes: each check returns how far off a rule is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
+
+import numpy as np
+
+from optibench.pieces import RANGES, Array, InputError, Optimizer, Problem, blocks_of
+from optibench.verify.follow import Walk, follow
+
+STEPS = 12
+RATES = (0.5, 0.01, 0.1, 0.002, 0.03)
+BLOCKS = blocks_of(matrix=(3, 3), bias=(3,))
+
+
+def bowl(factor: float = 1.0) -> Problem:
+    """factor * sum log cosh w over a matrix and a bias: every coordinate by itself, its minimum 0 at 0."""
+
+    def value_grad(w: Array) -> tuple[Array, Array]:
+        scale = w.dtype.type(factor)
+        return scale * np.log(np.cosh(w)).sum(axis=-1), scale * np.tanh(w)
+
+    return Problem(
+        "bowl",
+        lambda rng: np.zeros(12),
+        value_grad,
+        hessian_product=lambda w, v: w.dtype.type(factor) * (1 - np.tanh(w) ** 2) * v,
+        blocks=BLOCKS,
+        minimum=0.0,
+    )
+
+
+def flat(w: Array) -> tuple[Array, Array]:
+    """A constant: no gradient anywhere."""
+    return np.ones(len(w), w.dtype), np.zeros_like(w)
+
+
+FLAT = Problem("flat", lambda rng: np.zeros(12), flat, hessian_product=lambda w, v: 0 * v, blocks=BLOCKS, minimum=1.0)
+
+
+def starts(runs: int = 5) -> Array:
+    return np.random.default_rng(1).standard_normal((runs, 12))
+
+
+def noise(t: int) -> Array:
+    return np.random.default_rng(t).standard_normal(12)
+
+
+def settings(rule: Optimizer, rate: float | None = None, **more: float) -> dict[str, float]:
+    given = {name: value for name, value in more.items() if name in rule.hyperparameters}
+    return {**({"lr": rate} if rate is not None and "lr" in rule.hyperparameters else {}), **given}
+
+
+def walk(rule: Optimizer, dtype: str = "float64", at: Array | None = None, problem: Problem | None = None) -> Walk:
+    """Five runs at five rates, with given noise."""
+    at = starts() if at is None else at
+    runs = [settings(rule, rate) for rate in RATES[: len(at)]]
+    return follow(rule, problem or bowl(), at, runs, STEPS, dtype, normal=noise)
+
+
+def apart(first: Array, second: Array) -> float:
+    """0 if the bits are the same, nan where nan is; else the largest difference, relative to max(1, |second|)."""
+    if np.array_equal(first, second, equal_nan=True):
+        return 0.0
+    off: Array = np.nan_to_num(np.abs(first - second) / np.maximum(1, np.abs(second)), nan=inf)
+    return float(off.max())
+
+
+def worst(first: list[list[Array]], second: list[list[Array]]) -> float:
+    return max(apart(a, b) for one, other in zip(first, second, strict=True) for a, b in zip(one, other, strict=True))
+
+
+def deterministic(rule: Optimizer) -> float:
+    """The same call gives the same bits."""
+    return worst(walk(rule).states, walk(rule).states)
+
+
+def alone_as_in_a_cohort(rule: Optimizer) -> float:
+    """A run has the same bits alone and among others at other rates, in both precisions."""
+    found = 0.0
+    for dtype in ("float32", "float64"):
+        together = walk(rule, dtype).states
+        for run, rate in enumerate(RATES):
+            row = slice(run, run + 1)
+            one = follow(rule, bowl(), starts()[row], [settings(rule, rate)], STEPS, dtype, normal=noise).states
+            found = max(found, worst([[array[row] for array in states] for states in together], one))
+    return found
+
+
+def inputs_are_kept(rule: Optimizer) -> float:
+    """Nothing that a rule was given is changed: w, its state and the hyperparameters are as they were."""
+    seen: list[tuple[Array, Array]] = []
+    problem = bowl()
+
+    def value_grad(w: Array) -> tuple[Array, Array]:
+        loss, g = problem.value_grad(w)
+        seen.extend([(w, w.copy()), (g, g.copy())])
+        return loss, g
+
+    states = walk(rule, problem=replace(problem, value_grad=value_grad)).states
+    return max(apart(array, copy) for array, copy in seen) + worst(states, walk(rule).states)
+
+
+def dtype_is_kept(rule: Optimizer) -> float:
+    """float32 stays float32 in w and in every state; the loop refuses anything else."""
+    kinds = {array.dtype.str for states in walk(rule, "float32").states for array in states}
+    return 0.0 if kinds == {"<f4"} else inf
+
+
+def lr_0_stays(rule: Optimizer) -> float:
+    """At lr = 0 no point moves."""
+    points = follow(rule, bowl(), starts(), [settings(rule, 0.0)] * 5, STEPS, normal=noise).points
+    return apart(points, np.repeat(points[:1], len(points), axis=0))
+
+
+def resumes(rule: Optimizer) -> float:
+    """Stopped after any step and continued from its state, a run goes on bit for bit."""
+    whole, runs = walk(rule).states, [settings(rule, rate) for rate in RATES]
+    half = STEPS // 2
+    rest = follow(rule, bowl(), starts(), runs, STEPS, resume=(half, whole[half]), normal=noise).states
+    return worst(rest, whole[half:])
+
+
+def permutes(rule: Optimizer) -> float:
+    """A rule of coordinates gives permuted coordinates the permuted path."""
+    order = np.random.default_rng(0).permutation(12)
+    return apart(walk(rule, at=starts()[:, order]).points, walk(rule).points[..., order])
+
+
+def forgets_scale(rule: Optimizer) -> float:
+    """At eps = 0 a loss ten times as large gives the same path."""
+    runs = [settings(rule, rate, eps=0.0) for rate in RATES]
+    paths = [follow(rule, bowl(factor), starts(), runs, STEPS, normal=noise).points for factor in (10.0, 1.0)]
+    return apart(*paths)
+
+
+def survives_no_gradient(rule: Optimizer) -> float:
+    """Gradients of 0, everywhere or at the start, give no number that is none."""
+    flat_walk, at_minimum = walk(rule, problem=FLAT), walk(rule, at=np.zeros((5, 12)))
+    return 0.0 if all(np.isfinite(one.points).all() for one in (flat_walk, at_minimum)) else inf
+
+
+def refuses_what_is_out_of_range(rule: Optimizer) -> float:
+    """A hyperparameter below or above its range is refused, by its name."""
+    for name in rule.hyperparameters:
+        low, high = rule.ranges.get(name, RANGES.get(name, (-inf, inf)))
+        for value in [low - 1] * (low > -inf) + [high] * (high < inf):
+            try:
+                rule.check(name, value)
+            except InputError as error:
+                if f"{name} = " in str(error):
+                    continue
+            return inf
+    known = {*RANGES, *rule.ranges} & {*rule.hyperparameters}
+    return 0.0 if "lr" not in rule.hyperparameters or "lr" in known else inf
+
+
+#: name -> check, whom it concerns, how far off it may be.
+CONTRACT: dict[str, tuple[Callable[[Optimizer], float], Callable[[Optimizer], bool], float]] = {
+    "deterministic": (deterministic, lambda rule: True, 0),
+    "alone as in a cohort": (alone_as_in_a_cohort, lambda rule: True, 0),
+    "inputs are kept": (inputs_are_kept, lambda rule: not rule.solver, 0),
+    "dtype is kept": (dtype_is_kept, lambda rule: True, 0),
+    "lr = 0 stays": (lr_0_stays, lambda rule: "lr" in rule.hyperparameters, 1e-12),
+    "resumes": (resumes, lambda rule: not rule.solver, 0),
+    "permutes": (permutes, lambda rule: rule.is_coordinatewise, 1e-12),
+    "forgets scale": (forgets_scale, lambda rule: rule.scale_free, 1e-8),
+    "survives no gradient": (survives_no_gradient, lambda rule: True, 0),
+    "refuses what is out of range": (refuses_what_is_out_of_range, lambda rule: True, 0),
+}

@@ -1,0 +1,121 @@
+"""Rules against traces of third-party implementations, each a JSON file of one problem and many paths.
+
+A file holds ``problem``: ``x0`` (n,), ``shapes`` of the parameter blocks, and either ``H`` (n, n) and ``b`` (n,), for
+f(x) = x'Hx / 2 - b'x, or ``A`` (m, p) and ``Y`` (m, q), for f(W, b) = |A W + b - Y|^2 / 2 with x = [W, b]; and
+``cases``: ``case``, ``optimizer``, ``hyperparameters`` (``l2`` is the harness's), ``reference``, ``tolerance``, ``x``
+(steps + 1, n).
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from optibench.pieces import Array, InputError, Optimizer, Problem, blocks_of
+from optibench.transforms import transforms
+from optibench.verify.follow import deviation, follow
+
+BUILT_IN = Path(__file__).parent / "traces"
+
+
+def files(rule: Optimizer) -> list[Path]:
+    """The built-in trace files, and the one that the rule's plugin declares beside itself."""
+    own = [Path(inspect.getfile(rule.function)).parent / rule.trace] if rule.trace else []
+    return sorted(BUILT_IN.glob("*.json")) + own
+
+
+@lru_cache
+def read(path: Path) -> tuple[Problem, Array, list[dict[str, Any]]]:
+    """The problem of a trace file, its x0 and its cases; a clear line where something has a wrong shape."""
+    try:
+        traces = json.loads(path.read_text())
+        facts, cases = traces["problem"], traces["cases"]
+        arrays = {name: np.array(facts[name], float) for name in ("x0", "H", "b", "A", "Y") if name in facts}
+        shapes = [tuple(shape) for shape in facts.get("shapes", [[len(arrays["x0"])]])]
+        names = [(case["case"], case["optimizer"], case["reference"], case["tolerance"]) for case in cases]
+    except OSError as error:
+        raise InputError(f"trace file '{path}': cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"trace file '{path}': {reason}; see optibench/verify/parity.py for the format") from error
+    n = arrays["x0"].size
+    expected = {"x0": (n,), "H": (n, n), "b": (n,)}
+    for name, array in arrays.items():
+        if array.shape != expected.get(name, array.shape):
+            raise InputError(f"trace file '{path}': {name} has shape {array.shape}; it must be {expected[name]}")
+    if sum(int(np.prod(shape)) for shape in shapes) != n:
+        raise InputError(f"trace file '{path}': shapes {shapes} hold other than the {n} numbers of x0")
+    for (case, *_), facts_of in zip(names, cases, strict=True):
+        try:
+            x = np.array(facts_of["x"], float)
+        except (ValueError, KeyError):
+            x = np.empty(0)
+        if x.ndim != 2 or x.shape[1] != n or len(x) < 2 or not np.isfinite(x).all():
+            raise InputError(f"trace file '{path}': case '{case}': x has shape {x.shape}; it must be (steps + 1, {n})")
+    return _problem(path, arrays, shapes, facts.get("fstar")), arrays["x0"], cases
+
+
+def _signs(n: int) -> Callable[[int], Array]:
+    """The draw that a reference with noise was fed, at every step: 1, -1, 1, ..."""
+    return lambda t: (-1.0) ** np.arange(n)
+
+
+def _problem(path: Path, arrays: dict[str, Array], shapes: list[tuple[int, ...]], minimum: Any) -> Problem:
+    blocks = blocks_of(**{f"block{place}": shape for place, shape in enumerate(shapes)})
+    if "H" in arrays and "b" in arrays:
+        h, b = arrays["H"], arrays["b"]
+
+        def value_grad(w: Array) -> tuple[Array, Array]:
+            # each run by the plain products of the reference: Polyak's step magnifies a last bit to any size
+            return np.array([0.5 * x @ h @ x - b @ x for x in w]), np.array([h @ x - b for x in w])
+
+        def product(w: Array, v: Array) -> Array:
+            return v @ h
+    elif "A" in arrays and "Y" in arrays:
+        a, y = arrays["A"], arrays["Y"]
+        inner = a.shape[1] * y.shape[1]
+
+        def residual(w: Array, target: Array) -> Array:
+            return a @ w[:, :inner].reshape(-1, a.shape[1], y.shape[1]) + w[:, None, inner:] - target
+
+        def gradient(r: Array) -> Array:
+            return np.concatenate([(a.T @ r).reshape(len(r), -1), r.sum(axis=1)], axis=1)
+
+        def value_grad(w: Array) -> tuple[Array, Array]:
+            r = residual(w, y)
+            return 0.5 * (r**2).sum(axis=(1, 2)), gradient(r)
+
+        def product(w: Array, v: Array) -> Array:
+            return gradient(residual(v, np.zeros_like(y)))
+    else:
+        raise InputError(f"trace file '{path}': the problem has neither H and b nor A and Y")
+    return Problem(
+        path.stem, lambda rng: arrays["x0"], value_grad, hessian_product=product, blocks=blocks, minimum=minimum
+    )
+
+
+def parity(rule: Optimizer) -> Iterator[tuple[str, float, float]]:
+    """(reference, largest deviation, tolerance) for every stored trace that names the optimizer."""
+    for path in files(rule):
+        problem, x0, cases = read(path)
+        for case in cases:
+            if case["optimizer"] != rule.name:
+                continue
+            given = dict(case["hyperparameters"])
+            changes = transforms({"l2": given.pop("l2", 0.0)})
+            for name in given:
+                if name not in rule.hyperparameters and name not in rule.options:
+                    raise InputError(f"trace file '{path}': case '{case['case']}': '{rule.name}' has no '{name}'")
+            x = np.array(case["x"])
+            walk = follow(rule, problem, x0[None], [given], len(x) - 1, transforms=changes, normal=_signs(len(x0)))
+            yield (
+                f"{case['case']}: {case['reference']}",
+                float(deviation(walk.points[:, 0], x).max()),
+                case["tolerance"],
+            )
