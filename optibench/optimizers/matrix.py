@@ -209,7 +209,8 @@ def soap(
         v = b2 * v + (1 - b2) * seen**2
         step = rows @ (mean / (sqrt(v) + tiny)) @ turned(columns)
         w = (1 - rate * decay) * (w - rate * sqrt(1 - b2 ** (t - 1)) / (1 - b1 ** (t - 1)) * step)
-        return w, m, v, left, right, *refreshed(now, v, left, right, rows, columns)
+        v, rows, columns = refreshed(now, v, left, right, rows, columns)
+        return w, m, v, left, right, rows, columns
 
     lefts, rights, blocks = left_blocks(blocks), right_blocks(blocks), column_vectors(blocks)
     laid = zip((blocks,) * 4 + (lefts, rights) * 2, (w, g, m, v, left, right, rows, columns), strict=True)
