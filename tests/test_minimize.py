@@ -12,7 +12,7 @@ import scipy.optimize
 import optibench as ob
 from optibench.registry import registry
 
-TRACES = json.loads((Path(__file__).parent / "reference/optimizer_traces.json").read_text())
+TRACES = json.loads((Path(__file__).parents[1] / "optibench/verify/traces/quad6.json").read_text())
 H, B, X0, XSTAR = (np.array(TRACES["problem"][key], float) for key in ("H", "b", "x0", "xstar"))
 CASES = [case for case in TRACES["cases"] if case["optimizer"] in registry()["optimizer"]]
 

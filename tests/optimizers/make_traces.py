@@ -151,10 +151,13 @@ def cases():
     yield case("matrix_gd", "gd", by_torch(lambda p: T.SGD(p, lr=0.05)), "torch", "SGD(lr)", lr=0.05)
     yield case("matrix_adamw", "adamw", by_torch(lambda p: T.AdamW(p, lr=0.05, weight_decay=0.1)), "torch",
                "AdamW(lr, weight_decay=.1)", lr=0.05, weight_decay=0.1)  # fmt: skip
-    for decay in (0.0, 0.1):
-        x = by_torch(lambda p, decay=decay: T.Adafactor(p, lr=0.1, weight_decay=decay))
-        yield case(f"adafactor_wd{decay:g}", "adafactor", x, "torch", f"Adafactor(lr, weight_decay={decay})", lr=0.1,
-                   weight_decay=decay)  # fmt: skip
+    for lr, d, decay in ((0.1, 1.0, 0.0), (0.8, 1.0, 0.1)):
+        x = by_torch(lambda p, lr=lr, d=d, decay=decay: T.Adafactor(p, lr=lr, d=d, weight_decay=decay))
+        yield case(f"adafactor_lr{lr:g}", "adafactor", x, "torch", f"Adafactor(lr, d={d}, weight_decay={decay})",
+                   lr=lr, d=d, weight_decay=decay)  # fmt: skip
+    x = by_optax(optax.adabelief(0.05, eps=1e-3, eps_root=1e-3))
+    yield case("adabelief_eps1e-3", "adabelief", x, "optax", "adabelief(lr, eps=1e-3, eps_root=1e-3)", lr=0.05,
+               eps=1e-3)  # fmt: skip
     for nesterov in (True, False):
         transform = optax.chain(
             optax.partition(
