@@ -42,6 +42,8 @@ def minimize(
         raise InputError(f"x0 has shape {x.shape}; it must be (n,), n at least 1")
     if isinstance(maxiter, bool) or not isinstance(maxiter, int) or maxiter < 0:
         raise InputError(f"maxiter = {maxiter!r}: must be a whole number, at least 0")
+    if f_min is None and "f_min" in rule.arguments:
+        raise InputError(f"method '{rule.name}' asks for the known minimum; give f_min=...")
     calls = Calls(fun, jac)
     problem = Problem(
         "fun",

@@ -301,6 +301,7 @@ class Problem:
     predict: Callable[..., Array] | None = None  # (w, x) -> outputs (R, B, K)
     score: Callable[..., Array] | None = None  # (w, outputs, target) -> (R,), the loss of what predict gave
     classes: bool = False  # whether outputs are scores of classes
+    smooth: bool = True  # whether the slope has no jumps, so that Hessian products mean something
     train: tuple[Array, ...] = ()
     validation: tuple[Array, ...] = ()
     test: tuple[Array, ...] = ()

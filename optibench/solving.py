@@ -9,7 +9,7 @@ import numpy as np
 
 from optibench.pieces import Array, Optimizer, Problem
 from optibench.plan import Cohort
-from optibench.training import COUNTS, Training
+from optibench.training import COUNTS, Training, curved
 
 
 class Objective:
@@ -35,6 +35,7 @@ class Objective:
         return self.value_grad(x)[1]
 
     def hessian_product(self, x: Array, v: Array) -> Array:
+        curved(self.problem, self.training.rule)
         if self.problem.hessian_product is not None:
             self.counts["hessian_products"] += 1
             product = self.problem.hessian_product(self._row(x), self._row(v), *self.data)

@@ -93,6 +93,8 @@ class Training:
             "normal": self.normal,
             "blocks": problem.blocks,
         }
+        if "hessian_product" in rule.arguments:
+            curved(problem, rule)
         if "f_min" in rule.arguments:
             if problem.minimum is None:
                 raise InputError(f"'{rule.name}' asks for f_min, but '{problem.name}' knows no minimum; choose another")
@@ -188,6 +190,14 @@ class Training:
 
     def _charge(self, count: str, where: Array | None) -> None:
         self.counts[count] += 1 if where is None else np.reshape(where, -1).astype(bool)
+
+
+def curved(problem: Problem, rule: Optimizer) -> None:
+    """Refuse a rule that looks at curvature where there is none."""
+    if not problem.smooth:
+        raise InputError(
+            f"'{rule.name}' asks for Hessian products, but '{problem.name}' has none: its slope jumps; choose another"
+        )
 
 
 def _column(values: Array) -> Array:

@@ -10,6 +10,7 @@ import pytest
 import scipy.optimize
 
 import optibench as ob
+from optibench import InputError
 from optibench.registry import registry
 
 TRACES = json.loads((Path(__file__).parents[1] / "optibench/verify/traces/quad6.json").read_text())
@@ -29,8 +30,9 @@ def gradient(x):
 def test_the_trace_is_that_of_the_reference_with_l2_too(case):
     expected = np.array(case["x"])
     result = ob.minimize(
-        value, X0, jac=gradient, method=case["optimizer"], maxiter=len(expected) - 1, **case["hyperparameters"]
-    )
+        value, X0, jac=gradient, method=case["optimizer"], maxiter=len(expected) - 1, f_min=TRACES["problem"]["fstar"],
+        **case["hyperparameters"],
+    )  # fmt: skip
     scale = np.maximum(1, np.abs(expected).max(axis=1, keepdims=True))
     np.testing.assert_allclose(result.trace / scale, expected / scale, rtol=0, atol=case["tolerance"])
 
@@ -138,3 +140,51 @@ def test_bad_input_is_named(facts, words):
     with pytest.raises(ob.InputError, match=words) as error:
         ob.minimize(**{"fun": value, "x0": X0, "jac": gradient, **facts})
     assert "\n" not in str(error.value)
+
+
+def test_a_rule_that_needs_the_minimum_says_how_to_give_it():
+    with pytest.raises(InputError, match=r"method 'polyak' asks for the known minimum; give f_min="):
+        ob.minimize(value, X0, jac=gradient, method="polyak")
+    with pytest.raises(InputError, match="f_min = 'low': must be a number"):
+        ob.minimize(value, X0, jac=gradient, method="polyak", f_min="low")
+
+
+def test_transforms_change_the_gradient_in_their_order():
+    def first(**changes):
+        return X0 - ob.minimize(value, X0, jac=gradient, method="gd", lr=1.0, maxiter=1, **changes).x
+
+    g = gradient(X0)
+    np.testing.assert_allclose(first(clip_value=2.0), np.clip(g, -2, 2))
+    np.testing.assert_allclose(first(clip_norm=2.0), 2 * g / np.linalg.norm(g))
+    np.testing.assert_allclose(first(clip_norm=1e6), g)
+    np.testing.assert_allclose(first(l2=0.5), g + 0.5 * X0)
+    clipped = np.clip(g, -2, 2)
+    np.testing.assert_allclose(first(clip_value=2.0, clip_norm=1.0, l2=0.5), clipped / np.linalg.norm(clipped) + X0 / 2)
+    np.testing.assert_allclose(first(centralise=True), g)  # a vector is no matrix
+
+
+@pytest.mark.parametrize(
+    ("hyperparameters", "words"),
+    [
+        ({"lr": -0.1}, r"'adam': lr = -0.1 must be at least 0; its default is 0.001"),
+        ({"beta1": 1.0}, r"'adam': beta1 = 1 must be at least 0 and below 1"),
+        ({"eps": -1e-9}, "eps = -1e-09 must be at least 0"),
+        ({"clip_norm": 0}, "clip_norm = 0: must be a number, more than 0"),
+        ({"centralise": "yes"}, "centralise = 'yes': must be true or false"),
+        ({"method": "sam+sog"}, "no optimizer named 'sog'; nearest: "),
+        ({"method": "same+sgd"}, "no wrapper named 'same'; nearest: sam"),
+        ({"method": "sam+bfgs"}, "bfgs steps by itself and cannot be wrapped"),
+        ({"schedule": "cosin"}, "no schedule named 'cosin'; nearest: cosine"),
+    ],
+)
+def test_what_is_out_of_range_or_unknown_is_refused_by_name(hyperparameters, words):
+    with pytest.raises(InputError, match=words):
+        ob.minimize(value, X0, jac=gradient, **{"method": "adam", **hyperparameters})
+
+
+def test_scipy_s_methods_are_scipy_s():
+    for method in ("BFGS", "L-BFGS-B"):
+        found = ob.minimize(value, X0, jac=gradient, method=method.lower(), maxiter=40)
+        expected = scipy.optimize.minimize(value, X0, jac=gradient, method=method, options={"maxiter": 40})
+        np.testing.assert_allclose(found.x, expected.x, rtol=1e-8)
+        assert found.nfev <= expected.nfev + 45  # and where the points are shown

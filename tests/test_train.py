@@ -14,6 +14,7 @@ from optibench.plan import alone, build
 from optibench.registry import registry
 from optibench.train import train
 from optibench.training import STREAMS, Batches, Training, stream
+from optibench.transforms import Transforms
 
 CLOSURES = str(Path(__file__).with_name("closures.py"))
 QUADRATIC = {"seeds": 1, "steps": 10, "dtype": "float64"}
@@ -156,8 +157,7 @@ def test_l2_is_added_to_the_gradient_of_the_rule_and_of_all_it_calls():
         return w, g, grad(2 * w), hessian_product(w, w)
 
     problem = bowl(hessian_product=lambda w, v: 2 * v)
-    facts = cohort(problem, look)
-    object.__setattr__(facts, "l2", 0.5)
+    facts = cohort(problem, look, transforms=Transforms(l2=0.5))
     started = Training(facts, problem, look, lambda t, total: 1.0)
     w = started.w
     step(started)
@@ -167,12 +167,18 @@ def test_l2_is_added_to_the_gradient_of_the_rule_and_of_all_it_calls():
 
 def test_the_minimum_is_supplied_where_it_is_known_and_an_error_where_not():
     @optimizer
-    def polyak(w, g, loss, f_min, *, lr=1.0):
+    def polyak_step(w, g, loss, f_min, *, lr=1.0):
         return w - lr * (loss - f_min) / (g**2).sum(axis=-1, keepdims=True) * g
 
-    runs = ob.run([bowl(minimum=None), "rosenbrock"], [polyak], lr=1.0, **QUADRATIC).runs.set_index("problem")
+    runs = ob.run([bowl(minimum=None), "rosenbrock"], [polyak_step], lr=1.0, **QUADRATIC).runs.set_index("problem")
     assert runs.loc["bowl", "status"] == "failed" and runs.loc["rosenbrock", "status"] == "finished"
-    assert runs.loc["bowl", "reason"] == "rule 'polyak' asks for f_min, but problem 'bowl' knows no minimum"
+    assert runs.loc["bowl", "reason"] == "'polyak_step' asks for f_min, but 'bowl' knows no minimum; choose another"
+
+    runs = ob.run(["breast-cancer-perceptron", "xor-mlp"], ["sophia", "newton-cg"], lr=0.01, seeds=1, steps=3).runs
+    refused = runs[runs["problem"] == "breast-cancer-perceptron"]
+    assert (refused["status"] == "failed").all() and (runs["status"] == "finished").sum() == 2
+    for name, reason in zip(refused["optimizer"], refused["reason"], strict=True):
+        assert reason.startswith(f"'{name}' asks for Hessian products, but 'breast-cancer-perceptron' has none")
 
 
 def test_blocks_are_supplied_in_order():
@@ -276,7 +282,7 @@ def test_a_state_that_starts_in_a_wrong_shape_is_named():
         return w, a
 
     run = ob.run(bowl(), rows, lr=0.1, seeds=3, steps=5).runs.iloc[0]
-    assert run["status"] == "failed" and "rule 'rows': state 'a' starts with shape (1,)" in run["reason"]
+    assert run["status"] == "failed" and "optimizer 'rows': state 'a' starts with shape (1,)" in run["reason"]
 
 
 def test_a_deadline_ends_a_cohort_and_keeps_what_was_recorded():

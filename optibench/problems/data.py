@@ -98,6 +98,7 @@ def breast_cancer_perceptron() -> Problem:
         DenseNetwork((30, 1), identity, perceptron),
         targets("breast_cancer", lambda y: 2.0 * y[:, None] - 1),
         classes=True,
+        smooth=False,
         source="Street, Wolberg and Mangasarian 1993; loss: Rosenblatt 1958",
         epochs=50,
     )
