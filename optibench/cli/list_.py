@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import click
 
 from optibench.cli.options import find, plugin_options
 from optibench.hookspecs import KINDS
 from optibench.pieces import InputError, nearest
+
+#: What a piece declares besides, in the JSON where it does.
+FACTS = ("parent", "reference", "formula", "evaluations", "space", "hyperparameters", "options", "parameters")
 
 
 @click.command("list")
@@ -24,14 +28,20 @@ def command(kind: str | None, as_json: bool, folders: tuple[str, ...], modules: 
     shown = {name: found[name] for name in ([singular[kind]] if kind else KINDS)}
     if as_json:
         rows = [
-            {"kind": name, "name": piece.name, "summary": piece.summary, "plugin": found.owners[name, piece.name]}
+            {"kind": name, "name": piece.name, "summary": piece.summary, "plugin": found.owner(name, piece.name)}
+            | {fact: told for fact in FACTS if (told := getattr(piece, fact, None)) and told == told}
             for name, pieces in shown.items()
             for piece in pieces.values()
         ]
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False, default=_plain))
         return
     for name, pieces in shown.items():
         click.secho(f"{KINDS[name][0]} ({len(pieces)})", bold=True)
         width = max((len(piece) for piece in pieces), default=0)
         for piece in pieces.values():
             click.echo(f"  {piece.name:{width}}  {piece.summary}")
+
+
+def _plain(value: object) -> object:
+    """A mapping as a table, a piece by its name."""
+    return dict(value) if isinstance(value, Mapping) else getattr(value, "name", str(value))

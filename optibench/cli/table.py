@@ -15,7 +15,7 @@ def print_leaderboard(results: Results) -> None:
     board = results.leaderboard()
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("problem", "optimizer"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for name in ("rank", "best lr", "loss", "test accuracy", "diverged"):
         table.add_column(name, justify="right")
     shown = ""
@@ -38,5 +38,5 @@ def print_leaderboard(results: Results) -> None:
 
 def _number(value: float) -> str:
     if math.isinf(value):
-        return "diverged"
+        return "unfinished"
     return "" if math.isnan(value) else f"{value:.3g}"

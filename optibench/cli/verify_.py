@@ -55,7 +55,7 @@ def command(
             table.add_row(shown, check.kind, reference, off, f"{check.tolerance:g}", verdict, style=style)
         Console().print(table)
         kinds = ", ".join(
-            f"{sum(check.kind == kind for check in checks)} {words}"
+            f"{words} {sum(check.kind == kind for check in checks)}"
             for kind, words in (("trace", "traces"), ("identity", "identities"), ("contract", "promises"))
         )
         click.echo(f"{len(checks)} checks ({kinds}): {len(failed) or 'none'} failed")

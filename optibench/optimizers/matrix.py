@@ -122,10 +122,10 @@ def column_vectors(blocks):
     return with_shapes(blocks, lambda *shape: shape if len(shape) > 1 else (*shape, 1))
 
 
-def power(a, exponent):
-    """a to a power, for symmetric positive matrices."""
+def power(a, exponent, least):
+    """a to a power, for symmetric matrices whose eigenvalues are ``least`` at least, but for rounding."""
     values, vectors = eigh(a)
-    return (vectors * maximum(values, finfo(a.dtype).tiny)[:, None, :] ** exponent) @ turned(vectors)
+    return (vectors * maximum(values, least)[:, None, :] ** exponent) @ turned(vectors)
 
 
 @optimizer(
@@ -148,9 +148,9 @@ def shampoo(
         rate = deep(lr, g)
         if g.ndim == 2:
             left = left + g[:, :, None] * g[:, None, :]
-            return w - rate * (power(left, -1 / 2) @ g[:, :, None])[:, :, 0], left, right
+            return w - rate * (power(left, -1 / 2, matrix_eps) @ g[:, :, None])[:, :, 0], left, right
         left, right = left + g @ turned(g), right + turned(g) @ g
-        return w - rate * power(left, -1 / 4) @ g @ power(right, -1 / 4), left, right
+        return w - rate * power(left, -1 / 4, matrix_eps) @ g @ power(right, -1 / 4, matrix_eps), left, right
 
     lefts, rights, blocks = left_blocks(blocks), right_blocks(blocks), matrices(blocks)
     return by_block(one, (blocks, w), (blocks, g), (lefts, left), (rights, right))

@@ -158,5 +158,5 @@ def number(value: Any) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and math.isinf(value):
-        return "diverged"
+        return "unfinished"
     return f"{value:.3g}" if isinstance(value, float) else str(value)

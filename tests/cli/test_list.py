@@ -55,4 +55,16 @@ def test_list_with_plugins_shows_theirs(command):
     row = next(
         row for row in json.loads(command("list", "optimizer", "--plugins", ".", "--json")[1]) if row["name"] == "own"
     )
-    assert row == {"kind": "optimizer", "name": "own", "summary": "A rule.", "plugin": "own"}
+    assert row == {
+        "kind": "optimizer", "name": "own", "summary": "A rule.", "plugin": "own", "evaluations": 1,
+        "hyperparameters": {"lr": 1.0},
+    }  # fmt: skip
+
+
+def test_list_as_json_has_what_a_rule_declares(command):
+    rows = {row["name"]: row for row in json.loads(command("list", "optimizer", "--json")[1])}
+    assert rows["adam"]["parent"] == "rmsprop" and "1412.6980" in rows["adam"]["reference"]
+    assert rows["adam"]["formula"].startswith("w_t = ") and rows["adam"]["space"]["lr"] == [1e-5, 1, "log"]
+    assert rows["sophia"]["evaluations"] == 1.1 and "evaluations" not in rows["bfgs"]  # it varies
+    problems = {row["name"]: row for row in json.loads(command("list", "problem", "--json")[1])}
+    assert problems["digits-mlp"]["parameters"] == {"activation": "tanh"}

@@ -78,7 +78,7 @@ MUTANTS = [
     ("adafactor", "maximum(1, norm(u) / (size * each(d)))", "1"),
     ("muon", "max(1.0, g.shape[2] / g.shape[1]) ** 0.5", "max(1.0, g.shape[1] / g.shape[2]) ** 0.5"),  # transposed
     ("muon", "1 - mu ** (t + 1)", "1 - mu**t"),
-    ("shampoo", "power(left, -1 / 4)", "power(left, -1 / 2)"),
+    ("shampoo", "power(left, -1 / 4,", "power(left, -1 / 2,"),
     ("soap", "(mean / (sqrt(v) + tiny))", "(seen / (sqrt(v) + tiny))"),
     ("soap", "v, rows, columns = refreshed(", "_, rows, columns = refreshed("),  # v in the old basis
     ("sophia", "maximum(gamma * h, eps)", "maximum(h, eps)"),
