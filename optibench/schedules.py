@@ -12,6 +12,8 @@ from math import cos, pi
 from optibench.hookspecs import hookimpl
 from optibench.pieces import InputError, Schedule, schedule
 
+HAIR = 1e-6  # steps: what rounding may do to a share, as 0.07 * 100 is 7.000000000000001
+
 
 def steps(name: str, length: float, total: int) -> float:
     """A length in steps; an error where it is longer than the budget."""
@@ -21,13 +23,27 @@ def steps(name: str, length: float, total: int) -> float:
             f"{name} = {length:g} is {'below 0' if count < 0 else f'longer than the budget of {total} steps'}; give a "
             f"whole number of steps up to {total}, or a fraction of the budget such as 0.1"
         )
-    return count
+    return round(count) if abs(count - round(count)) < HAIR else count
+
+
+def repeated(name: str, length: float, total: int) -> float:
+    """A length that comes again and again: one step at least."""
+    if length == 0:
+        raise InputError(f"{name} = 0 never ends; give at least 1 step, or a fraction of the budget such as 0.1")
+    return max(steps(name, length, total), 1)
 
 
 def within(name: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:
         raise InputError(f"{name} = {value:g} must lie between {low:g} and {high:g}")
     return value
+
+
+def ratio(name: str, value: float) -> float:
+    """A factor that is applied again and again; 0 would end the run."""
+    if value <= 0:
+        raise InputError(f"{name} = {value:g} must lie above 0, up to 1")
+    return within(name, value, 0, 1)
 
 
 def half_cosine(share: float) -> float:
@@ -44,8 +60,7 @@ def constant(t: int, total: int) -> float:
 @schedule(formula=r"\gamma^{\lfloor (t - 1) / s \rfloor}", reference="PyTorch StepLR")
 def step(t: int, total: int, *, every: float = 0.3, gamma: float = 0.1) -> float:
     """Times gamma after every so many steps."""
-    length = max(steps("every", every, total), 1)
-    return within("gamma", gamma, 0, 1) ** int((t - 1) / length)
+    return ratio("gamma", gamma) ** int((t - 1 + HAIR) / repeated("every", every, total))
 
 
 @schedule(formula=r"\gamma^{|\{m \le t - 1\}|}", reference="PyTorch MultiStepLR")
@@ -58,13 +73,13 @@ def multistep(t: int, total: int, *, milestones: str = "0.5/0.75", gamma: float 
     counts = [steps("milestones", length, total) for length in lengths]
     if any(first >= second for first, second in pairwise(counts)):
         raise InputError(f"milestones '{milestones}': each must come after the one before")
-    return within("gamma", gamma, 0, 1) ** sum(t - 1 >= count for count in counts)
+    return ratio("gamma", gamma) ** sum(t - 1 >= count for count in counts)
 
 
 @schedule(formula=r"f^{(t - 1) / T}", reference="PyTorch ExponentialLR with gamma = f^(1 / T)")
 def exponential(t: int, total: int, *, floor: float = 0.01) -> float:
     """A constant ratio from step to step, that falls to ``floor`` over the budget."""
-    return within("floor", floor, 0, 1) ** ((t - 1) / total)
+    return ratio("floor", floor) ** ((t - 1) / total)
 
 
 @schedule(formula=r"f + (1 - f) (1 - (t - 1) / T)^p", reference="PyTorch PolynomialLR")
@@ -102,9 +117,11 @@ def cosine(t: int, total: int, *, floor: float = 0.0) -> float:
 def warmup_cosine(t: int, total: int, *, warmup: float = 0.1, floor: float = 0.0) -> float:
     """A straight rise to 1 at the last step of the warm-up, then half a cosine towards ``floor``."""
     rise = steps("warmup", warmup, total)
+    within("floor", floor, 0, 1)
     if t <= rise:
         return t / rise
-    return within("floor", floor, 0, 1) + (1 - floor) * half_cosine((t - 1 - rise) / (total - rise))
+    past = max(t - 1 - rise, 0)  # a warm-up may end between two steps
+    return floor + (1 - floor) * half_cosine(past / (total - rise))
 
 
 @schedule(
@@ -113,9 +130,9 @@ def warmup_cosine(t: int, total: int, *, warmup: float = 0.1, floor: float = 0.0
 )
 def cosine_restarts(t: int, total: int, *, period: float = 0.25, multiplier: float = 1.0, floor: float = 0.0) -> float:
     """Half cosines, each ``multiplier`` times as long as the one before."""
-    length, at = max(steps("period", period, total), 1), t - 1.0
+    length, at = repeated("period", period, total), t - 1.0
     within("multiplier", multiplier, 1, 100)
-    while at >= length:
+    while at > length - HAIR:
         at, length = at - length, length * multiplier
     return within("floor", floor, 0, 1) + (1 - floor) * half_cosine(at / length)
 
@@ -141,8 +158,8 @@ def one_cycle(t: int, total: int, *, peak: float = 0.3, div: float = 25.0, final
 def wsd(t: int, total: int, *, warmup: float = 0.1, decay: float = 0.2, floor: float = 0.0) -> float:
     """Warm-up, stable, decay: a straight rise, a plateau at 1, a straight fall towards ``floor``."""
     rise, fall = steps("warmup", warmup, total), steps("decay", decay, total)
-    if rise + fall > total:
-        raise InputError(f"warmup = {warmup:g} and decay = {decay:g} are longer than the budget of {total} steps")
+    if rise + fall > total + HAIR:
+        raise InputError(f"warmup = {warmup:g} and decay = {decay:g} exceed the budget of {total} steps; shorten one")
     within("floor", floor, 0, 1)
     left = total - t + 1
     return min(t / rise if t < rise else 1.0, floor + (1 - floor) * left / fall if left < fall else 1.0)

@@ -4,7 +4,7 @@ Python blocks are executed, TOML blocks are saved under their name and run, and 
 called, in order and in an empty folder. ``sh`` blocks are the two set-up commands: they make environments, and one runs
 these tests, so here only their form is checked; CI runs the second to the letter.
 
-Run this file to write the README's table of built-ins anew.
+Run this file to write the tables of built-ins anew.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 TABLE = re.compile(r"(?<=writes this table -->\n).*?(?=<!-- end -->)", re.DOTALL)
 README = (ROOT / "README.md").read_text()
 PLUGINS = (ROOT / "docs/plugins.md").read_text()
+OPTIMIZERS = (ROOT / "docs/optimizers.md").read_text()
 COMMANDS = (ROOT / "docs/command-line.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "reports/README.md"]
 
@@ -106,8 +107,29 @@ def built_in() -> str:
     return "".join(f"{row}\n" for row in rows)
 
 
-def test_the_readme_lists_what_is_built_in():
+def catalogue() -> str:
+    """The table of docs/optimizers.md: formula, hyperparameters, source and differences of every rule and wrapper."""
+    found = Registry()
+    rows = ["| name | formula | hyperparameters | what it is | source |", "|---|---|---|---|---|"]
+    for kind in ("optimizer", "wrapper"):
+        for name, piece in found[kind].items():
+            facts = piece.facts if kind == "wrapper" else vars(piece)
+            numbers = ", ".join(f"{key} {value:g}" for key, value in piece.hyperparameters.items())
+            options = ", ".join(f"{key} {value}" for key, value in piece.options.items())
+            formula = "" if getattr(piece, "solver", False) else "${}$".format(facts["formula"]).replace("|", r"\vert ")
+            source = facts["reference"]
+            settings = ", ".join(part for part in (numbers, options) if part)
+            rows.append(f"| `{name}` | {formula} | {settings} | {piece.summary} | {facts['reference']} |")
+    return "".join(f"{row}\n" for row in rows)
+
+
+def test_the_tables_list_what_is_built_in():
     assert TABLE.search(README)[0] == built_in(), "run `python tests/test_docs.py`"
+    assert TABLE.search(OPTIMIZERS)[0] == catalogue(), "run `python tests/test_docs.py`"
+
+
+def test_the_page_on_optimizers_works_from_top_to_bottom(command):
+    follow(OPTIMIZERS, command)
 
 
 def words(heading: str) -> set[str]:
@@ -177,3 +199,4 @@ def test_every_hook_has_a_built_in_that_uses_it(kind):
 
 if __name__ == "__main__":
     (ROOT / "README.md").write_text(TABLE.sub(lambda _: built_in(), README))
+    (ROOT / "docs/optimizers.md").write_text(TABLE.sub(lambda _: catalogue(), OPTIMIZERS))

@@ -26,8 +26,8 @@ BUILT_IN = Path(__file__).parent / "traces"
 
 def files(rule: Optimizer) -> list[Path]:
     """The built-in trace files, and the one that the rule's plugin declares beside itself."""
-    own = [Path(inspect.getfile(rule.function)).parent / rule.trace] if rule.trace else []
-    return sorted(BUILT_IN.glob("*.json")) + own
+    own = [name for name in (rule.trace, rule.reference) if name.endswith(".json")]
+    return sorted(BUILT_IN.glob("*.json")) + [Path(inspect.getfile(rule.function)).parent / name for name in own]
 
 
 @lru_cache
