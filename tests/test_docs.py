@@ -117,7 +117,6 @@ def catalogue() -> str:
             numbers = ", ".join(f"{key} {value:g}" for key, value in piece.hyperparameters.items())
             options = ", ".join(f"{key} {value}" for key, value in piece.options.items())
             formula = "" if getattr(piece, "solver", False) else "${}$".format(facts["formula"]).replace("|", r"\vert ")
-            source = facts["reference"]
             settings = ", ".join(part for part in (numbers, options) if part)
             rows.append(f"| `{name}` | {formula} | {settings} | {piece.summary} | {facts['reference']} |")
     return "".join(f"{row}\n" for row in rows)
