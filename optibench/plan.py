@@ -339,6 +339,8 @@ def _cohort(
         schedule(1, steps, **what.schedule[1])
     except InputError as error:
         raise InputError(f"schedule '{schedule.name}' on {label(*choice)}: {error}") from None
+    except Exception:  # a bug in a plugin costs its runs only, and they say it
+        pass
     factory: ProblemFactory = registry.get("problem", choice[0])
     pieces = {**factory.parameters, **_pieces(registry, factory, choice[1])}
     named = [piece for _, piece in sorted(pieces.items()) if isinstance(piece, Activation | Loss)]

@@ -148,3 +148,12 @@ def test_a_schedule_multiplies_the_rate_everywhere():
     assert found.trace[:, 0].tolist() == [1, 0.5, 0.5 * (1 - 0.5 * 0.75)]
     runs = ob.run("quadratic", "gd", lr=0.01, seeds=1, steps=5, schedule="step:every=2,gamma=0.5").runs
     assert runs["schedule"].tolist() == ["step:every=2,gamma=0.5"]
+
+
+def test_a_schedule_that_raises_costs_its_runs_only(tmp_path):
+    (tmp_path / "bad.py").write_text(
+        "from optibench import hookimpl, schedule\n\n\n@schedule\ndef broken(t, total):\n    return 1 / 0\n\n\n"
+        "@hookimpl\ndef optibench_schedules():\n    return [broken]\n"
+    )
+    run = ob.run("quadratic", "gd", lr=0.1, seeds=1, steps=5, schedule="broken", plugins=str(tmp_path)).runs.iloc[0]
+    assert run["status"] == "failed" and run["reason"] == "ZeroDivisionError: division by zero (bad.py:6)"
