@@ -290,7 +290,8 @@ class Problem:
 
     start(rng) -> (P,). value_grad(w, *batch) -> (loss (R,), gradient (R, P)), both in w's dtype, each run by itself:
     stacked matrix products only. ``train``, ``validation`` and ``test`` are tuples of arrays with one row an example;
-    a batch is rows of each, (R, B, ...), or (1, B, ...) where all runs share it. A problem without data gets no batch.
+    a batch is rows of each, (R, B, ...), or (1, B, ...) where all runs share it, and what ``draws`` gives behind them.
+    A problem without data gets no batch.
     """
 
     name: str
@@ -305,6 +306,7 @@ class Problem:
     train: tuple[Array, ...] = ()
     validation: tuple[Array, ...] = ()
     test: tuple[Array, ...] = ()
+    draws: Callable[..., tuple[Array, ...]] | None = None  # (rng, examples) -> noise of a batch, (B, ...) each
     blocks: tuple[Block, ...] = ()
     minimum: float | None = None
     minimizer: tuple[float, ...] | None = None

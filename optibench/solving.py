@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from optibench.pieces import Array, Optimizer, Problem
+from optibench.pieces import Array, InputError, Optimizer, Problem
 from optibench.plan import Cohort
 from optibench.training import COUNTS, Training, curved
 
@@ -70,6 +70,10 @@ class Solving(Training):
 
     def evaluate(self) -> tuple[Array, Array, Array]:
         """The loss; the method has its own gradients."""
+        if self.problem.draws is not None:
+            raise InputError(
+                f"'{self.rule.name}' needs the same loss at every call, but '{self.problem.name}' draws noise"
+            )
         if not self.paths:
             self.paths = [Objective(self.problem, self, x) for x in self.w]
             for objective, x in zip(self.paths, self.w, strict=True):

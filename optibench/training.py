@@ -6,7 +6,7 @@ leaves the arrays; the others go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from optibench.samplers import SAMPLERS
 
 LARGEST = np.finfo(float).max
 #: The separate random streams of a seed.
-STREAMS = {"start": 0, "order": 1, "noise": 2, "tuning": 3}
+STREAMS = {"start": 0, "order": 1, "noise": 2, "tuning": 3, "dropout": 4}
 COUNTS = ("gradient_evaluations", "value_evaluations", "hessian_products")
 
 
@@ -31,7 +31,10 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
 
 class Batches:
-    """The batches of every run: rows of the training arrays, (R, B, ...), or (1, B, ...) where all runs share them."""
+    """The batches of every run: rows of the training arrays, (R, B, ...), or (1, B, ...) where all runs share them.
+
+    Behind them stands the noise that the problem draws for them, the same for every optimizer at a seed.
+    """
 
     def __init__(self, problem: Problem, cohort: Cohort, seeds: list[int]) -> None:
         self.arrays, self.batch, self.n = problem.train, cohort.batch, problem.examples
@@ -41,8 +44,18 @@ class Batches:
         self.epochs = [SAMPLERS[cohort.sampler](rng, self.n) for rng in streams]
         self.at, self.order = self.n, np.empty((0, 0), int)
         self.whole = tuple(array[None] for array in self.arrays) if cohort.sampler == "full" else None
+        self.draws = problem.draws
+        self.noise = [stream(int(seed), "dropout") for seed in unique] if problem.draws else []
 
     def next(self) -> tuple[Array, ...]:
+        return self._examples() if self.draws is None else (*self._examples(), *self._noise(self.draws))
+
+    def _noise(self, draws: Callable[..., tuple[Array, ...]]) -> Iterator[Array]:
+        for every in zip(*(draws(rng, self.batch) for rng in self.noise), strict=True):
+            stacked = np.stack(every)
+            yield stacked if self.shared else stacked[self.rows]
+
+    def _examples(self) -> tuple[Array, ...]:
         if self.whole is not None:
             return self.whole
         if self.at + self.batch > self.n:
@@ -170,7 +183,8 @@ class Training:
 
     def value(self, w: Array, where: Array | None = None) -> Array:
         self._charge("value_evaluations", where)
-        return self.problem.loss(w, *self.data)[:, None]
+        loss = self.problem.loss if self.problem.value is None else self.problem.value
+        return loss(w, *self.data)[:, None]
 
     def hessian_product(self, w: Array, v: Array, where: Array | None = None) -> Array:
         """Exact where the problem can, else a central difference of gradients, which costs two."""

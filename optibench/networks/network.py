@@ -1,0 +1,145 @@
+"""A stack of layers with a loss: one flat row of parameters a run, forward and backward for all runs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from optibench.networks.layers import Activate, Back, BatchNorm, Layer, Pass, Shape
+from optibench.pieces import Activation, Array, Block, InputError, Loss, blocks_of
+
+#: Of how many training examples the statistics are that normalise a batch outside training.
+REFERENCE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """Layers on examples of shape ``inputs``, ``loss`` on what comes out, l2 / 2 |weights|^2 added."""
+
+    inputs: Shape
+    layers: Sequence[Layer | Activation]
+    loss: Loss
+    l2: float = 0.0
+    reference: Array | None = None  # examples whose statistics normalise a batch outside training
+
+    def __post_init__(self) -> None:
+        self.shapes  # noqa: B018  a stack that does not fit is refused when it is made
+
+    @cached_property
+    def stack(self) -> list[Layer]:
+        """The layers, activations among them as layers."""
+        return [Activate(layer) if isinstance(layer, Activation) else layer for layer in self.layers]
+
+    @cached_property
+    def shapes(self) -> list[Shape]:
+        """The shape of an example before every layer, and after the last."""
+        shapes = [tuple(self.inputs)]
+        for place, layer in enumerate(self.stack, start=1):
+            before = f"layer {place - 1} ({self.stack[place - 2].name}) gives" if place > 1 else "the inputs are"
+            try:
+                shapes.append(layer.output(shapes[-1]))
+            except ValueError as error:
+                raise InputError(f"layer {place} ({layer.name}) {error}, but {before} {shapes[-1]}") from None
+        return shapes
+
+    @cached_property
+    def own(self) -> list[list[Block]]:
+        """The blocks of every layer."""
+        shapes = {
+            f"{name}{place}": parameter.shape
+            for place, (layer, shape) in enumerate(zip(self.stack, self.shapes[:-1], strict=True), start=1)
+            for name, parameter in layer.parameters(shape).items()
+        }
+        blocks = iter(blocks_of(**shapes))
+        return [
+            [next(blocks) for _ in layer.parameters(shape)]
+            for layer, shape in zip(self.stack, self.shapes[:-1], strict=True)
+        ]
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        return tuple(block for blocks in self.own for block in blocks)
+
+    @cached_property
+    def weights(self) -> list[Block]:
+        """What the penalty is on: no bias, no scale."""
+        return [block for block in self.blocks if len(block.shape) > 1] if self.l2 else []
+
+    @cached_property
+    def first(self) -> int:
+        """The first layer with parameters: nobody asks what lies below."""
+        return next((place for place, blocks in enumerate(self.own) if blocks), len(self.own))
+
+    @property
+    def width(self) -> int:
+        """Numbers that a run keeps for one example between forward and backward."""
+        kept = sum(layer.keeps(shape) for layer, shape in zip(self.stack, self.shapes[:-1], strict=True))
+        return int(np.prod(self.inputs)) + kept + 2 * int(np.prod(self.shapes[-1]))
+
+    def start(self, rng: np.random.Generator) -> Array:
+        """(P,)"""
+        parameters = (
+            parameter
+            for layer, shape in zip(self.stack, self.shapes[:-1], strict=True)
+            for parameter in layer.parameters(shape).values()
+        )
+        return np.concatenate([parameter.draw(rng).ravel() for parameter in parameters])
+
+    def draws(self, rng: np.random.Generator, batch: int) -> tuple[Array, ...]:
+        """The noise of one run for one batch in training."""
+        every = (layer.noise(rng, batch, shape) for layer, shape in zip(self.stack, self.shapes[:-1], strict=True))
+        return tuple(noise for noise in every if noise is not None)
+
+    @cached_property
+    def is_noisy(self) -> bool:
+        """Whether a layer draws noise in training."""
+        return bool(self.draws(np.random.default_rng(0), 1))
+
+    @cached_property
+    def sees_its_batch(self) -> bool:
+        """Whether an example's output depends on the others of its batch in training."""
+        return any(isinstance(layer, BatchNorm) for layer in self.stack)
+
+    def value(self, w: Array, x: Array, y: Array, *draws: Array) -> Array:
+        """The loss in training, (R,)."""
+        return self.score(w, self._forward(w, x, Pass(training=True, draws=iter(draws)))[0], y)
+
+    def predict(self, w: Array, x: Array) -> Array:
+        """What comes out of the last layer outside training, (R, B, ...)."""
+        run = Pass(training=False)
+        if self.reference is not None:
+            passed = Pass(training=False)
+            self._forward(w, self.reference[None].astype(w.dtype, copy=False), passed)
+            run.statistics = iter(passed.seen)
+        return self._forward(w, x, run)[0]
+
+    def score(self, w: Array, output: Array, y: Array) -> Array:
+        """The loss of ``output``, the penalty of w included, (R,)."""
+        return self.loss(output, y)[0] + self._penalty(w)
+
+    def value_grad(self, w: Array, x: Array, y: Array, *draws: Array) -> tuple[Array, Array]:
+        output, backs = self._forward(w, x, Pass(training=True, draws=iter(draws)))
+        value, delta = self.loss(output, y)
+        g = np.empty(w.shape, w.dtype)
+        for place in reversed(range(self.first, len(backs))):
+            inner = backs[place](delta, [block.of(g) for block in self.own[place]], place > self.first)
+            delta = delta if inner is None else inner
+        for block in self.weights:
+            g[:, block.slice] += w.dtype.type(self.l2) * w[:, block.slice]
+        return value + self._penalty(w), g
+
+    def _forward(self, w: Array, x: Array, run: Pass) -> tuple[Array, list[Back]]:
+        backs = []
+        for layer, blocks in zip(self.stack, self.own, strict=True):
+            x, back = layer.forward(x, [block.of(w) for block in blocks], run)
+            backs.append(back)
+        return x, backs
+
+    def _penalty(self, w: Array) -> Array | float:
+        if not self.l2:
+            return 0.0
+        squares = sum((w[:, block.slice] ** 2).sum(axis=-1) for block in self.weights)
+        return w.dtype.type(self.l2 / 2) * squares

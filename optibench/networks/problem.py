@@ -1,0 +1,94 @@
+"""A network and data as a problem, and what data need before: splits, standardisation, classes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from optibench.networks.network import REFERENCE, Network
+from optibench.pieces import Array, InputError, Problem
+
+Split = tuple[Array, ...]
+Splits = tuple[Split, Split, Split]
+
+
+def network_problem(name: str, network: Network, parts: Splits, **facts: Any) -> Problem:
+    """A problem of data, layers and loss: ``parts`` are (inputs, targets) for training, validation and test.
+
+    ``facts`` are further fields of Problem. Data that do not fit the network are an error.
+    """
+    for part, (x, y) in zip(("training", "validation", "test"), (part for part in parts if part), strict=False):
+        _check(f"problem '{name}', {part} data", network, np.asarray(x), np.asarray(y))
+    train, validation, test = parts
+    if network.sees_its_batch:
+        network = replace(network, reference=np.asarray(train[0][:REFERENCE], float))
+    return Problem(
+        name,
+        start=network.start,
+        value_grad=network.value_grad,
+        value=network.value if network.is_noisy or network.sees_its_batch else None,
+        predict=network.predict,
+        score=network.score,
+        draws=network.draws if network.is_noisy else None,
+        train=train,
+        validation=validation,
+        test=test,
+        blocks=network.blocks,
+        width=network.width,
+        **facts,
+    )
+
+
+def _check(what: str, network: Network, x: Array, y: Array) -> None:
+    if len(x) != len(y):
+        raise InputError(f"{what}: {len(x)} inputs, but {len(y)} targets")
+    if x.shape[1:] != tuple(network.inputs):
+        raise InputError(f"{what}: an example has shape {x.shape[1:]}, but the network takes {tuple(network.inputs)}")
+    if y.shape[1:] != network.shapes[-1]:
+        raise InputError(
+            f"{what}: the loss {network.loss.name} compares targets {y.shape[1:]} with outputs {network.shapes[-1]}; "
+            "they must have the same shape (one_hot makes classes)"
+        )
+    for word, array in (("inputs", x), ("targets", y)):
+        if not np.isfinite(array).all():
+            place = tuple(int(index) for index in np.argwhere(~np.isfinite(array))[0])
+            raise InputError(
+                f"{what}: {word} hold {array[place]} (example {place[0]}, place {place[1:]}); drop or fill it"
+            )
+
+
+def one_hot(labels: Array, classes: int) -> Array:
+    """(n,) whole numbers from 0 -> (n, classes)."""
+    labels = np.asarray(labels)
+    wrong = np.flatnonzero(~np.isin(labels, np.arange(classes)))
+    if len(wrong):
+        raise InputError(
+            f"label {labels[wrong[0]]} of example {wrong[0]}: labels must be whole numbers from 0 to {classes - 1}"
+        )
+    return np.eye(classes)[labels.astype(int)]
+
+
+def split(x: Array, y: Array, shares: tuple[float, float] = (0.6, 0.8)) -> Splits:
+    """(inputs, targets) for training, validation and test, 60, 20 and 20 %, shuffled once with seed 0."""
+    order = np.random.default_rng(0).permutation(len(x))
+    first, second = (int(share * len(x)) for share in shares)
+    train, validation, test = order[:first], order[first:second], order[second:]
+    return (x[train], y[train]), (x[validation], y[validation]), (x[test], y[test])
+
+
+def standardised(parts: Splits, constant: str = "refuse") -> Splits:
+    """Inputs with mean 0 and deviation 1 in every column, by the training part alone.
+
+    A column that is constant there cannot be scaled: ``constant="keep"`` leaves it at 0.
+    """
+    mean, scale = parts[0][0].mean(axis=0), parts[0][0].std(axis=0)
+    dead = np.flatnonzero(scale == 0)
+    if len(dead) and constant != "keep":
+        raise InputError(
+            f"inputs: column {dead[0]} is constant, {np.ravel(mean)[dead[0]]:g}: it has no scale; drop it, or "
+            'pass constant="keep"'
+        )
+    train, validation, test = (((x - mean) / np.where(scale > 0, scale, 1), y) for x, y in parts)
+    return train, validation, test
