@@ -5,14 +5,8 @@ from __future__ import annotations
 from optibench.hookspecs import hookimpl
 from optibench.pieces import ProblemFactory
 from optibench.problems.analytic import quadratic, rosenbrock
-from optibench.problems.data import (
-    breast_cancer_logistic,
-    breast_cancer_perceptron,
-    diabetes_linear,
-    digits_mlp,
-    digits_softmax,
-    xor_mlp,
-)
+from optibench.problems.linear import breast_cancer_logistic, breast_cancer_perceptron, diabetes_linear, digits_softmax
+from optibench.problems.networks import digits_mlp, xor_mlp
 
 
 @hookimpl

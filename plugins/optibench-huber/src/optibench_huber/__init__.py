@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from optibench import Problem, hookimpl, loss, problem
-from optibench.activations import identity
-from optibench.networks.dense import DenseNetwork
-from optibench.problems.data import splits
+from optibench import hookimpl, loss, problem
+from optibench.networks import Dense, Network, network_problem
+from optibench.problems.linear import progression
 
 
 @loss(formula=r"\frac{1}{BK} \sum \min(e^2 / 2, |e| - 1/2)", reference="Huber 1964, doi:10.1214/aoms/1177703732")
@@ -20,18 +19,10 @@ def huber(output, target):
 @problem
 def diabetes_huber():
     """Linear regression of disease progression on ten measurements, Huber loss; convex."""
-    network = DenseNetwork((10, 1), identity, huber)
-    mean, deviation = splits("diabetes")[0][1].mean(), splits("diabetes")[0][1].std()
-    train, validation, test = ((x, (y[:, None] - mean) / deviation) for x, y in splits("diabetes"))
-    return Problem(
+    return network_problem(
         "diabetes-huber",
-        start=network.start,
-        value_grad=network.value_grad,
-        predict=network.predict,
-        train=train,
-        validation=validation,
-        test=test,
-        blocks=network.blocks,
+        Network((10,), [Dense(1)], huber),
+        progression(),
         source="Efron et al. 2004, doi:10.1214/009053604000000067; loss: Huber 1964",
     )
 

@@ -1,0 +1,127 @@
+"""Linear models on real data: convex, with exact Hessian products and, where it is unique, a certified optimum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from optibench.losses import cross_entropy, mse, perceptron
+from optibench.networks.layers import Dense
+from optibench.networks.network import Network
+from optibench.networks.problem import Splits, network_problem, one_hot
+from optibench.pieces import Array, Loss, Problem, problem
+from optibench.problems.data import splits, targets
+
+#: Computed to 1e-10 by the solvers named in each source; the tests solve again and compare.
+DIABETES_MINIMUM = 0.45993245116141085
+BREAST_CANCER_MINIMUM = 0.09980452649722285
+
+#: (outputs, targets, direction), all (R, B, K) -> the second derivative of the loss along the direction, (R, B, K).
+Curvature = Callable[[Array, Array, Array], Array]
+
+
+def of_squares(output: Array, target: Array, along: Array) -> Array:
+    return along * (2 / (along.shape[1] * along.shape[2]))
+
+
+def of_logits(output: Array, target: Array, along: Array) -> Array:
+    """p (1 - p) for one logit, diag(p) - p p' for several."""
+    if output.shape[2] == 1:
+        p = 0.5 * (1 + np.tanh(0.5 * output))
+        return p * (1 - p) * along / along.shape[1]
+    e = np.exp(output - output.max(axis=-1, keepdims=True))
+    p = e / e.sum(axis=-1, keepdims=True)
+    return p * (along - (p * along).sum(axis=-1, keepdims=True)) / along.shape[1]
+
+
+def linear_model(
+    name: str, loss: Loss, curvature: Curvature | None, parts: Splits, l2: float = 0.0, **facts: Any
+) -> Problem:
+    """One dense layer on flat inputs, ``loss`` on its outputs, l2 / 2 |weights|^2 added; the bias is not penalised."""
+    inputs, outputs = parts[0][0].shape[1], parts[0][1].shape[1]
+    network = Network((inputs,), [Dense(outputs)], loss, l2)
+
+    def hessian_product(w: Array, v: Array, x: Array, y: Array) -> Array:
+        assert curvature is not None
+        weight, bias = network.blocks
+        along = x @ weight.of(v) + bias.of(v)[:, None, :]
+        bend = curvature(network.predict(w, x), y, along)
+        product = np.empty(v.shape, v.dtype)
+        np.matmul(x.swapaxes(1, 2), bend, out=weight.of(product))
+        np.matmul(np.ones((1, bend.shape[1]), v.dtype), bend, out=bias.of(product)[:, None, :])
+        product[:, weight.slice] += v.dtype.type(l2) * v[:, weight.slice]
+        return product
+
+    return network_problem(name, network, parts, hessian_product=hessian_product if curvature else None, **facts)
+
+
+def progression() -> Splits:
+    """Diabetes: ten measurements, and the standardised progression of the disease."""
+    target = splits("diabetes")[0][1]
+    return targets("diabetes", lambda y: ((y - target.mean()) / target.std())[:, None])
+
+
+DIABETES = "Efron et al. 2004, doi:10.1214/009053604000000067"
+BREAST_CANCER = "Street, Wolberg and Mangasarian 1993"
+DIGITS = "Alpaydin and Kaynak 1998, doi:10.24432/C50P49"
+
+
+@problem
+def diabetes_linear() -> Problem:
+    """Linear regression of disease progression on ten measurements, mean squared error; convex, known optimum."""
+    return linear_model(
+        "diabetes-linear",
+        mse,
+        of_squares,
+        progression(),
+        minimum=DIABETES_MINIMUM,
+        source=f"{DIABETES}; minimum by scipy.linalg.lstsq",
+        epochs=100,
+    )
+
+
+@problem
+def breast_cancer_logistic() -> Problem:
+    """Logistic regression of malignant or benign on thirty measurements, L2 penalty 1e-2; convex, known optimum."""
+    return linear_model(
+        "breast-cancer-logistic",
+        cross_entropy,
+        of_logits,
+        targets("breast_cancer", lambda y: y[:, None].astype(float)),
+        l2=1e-2,
+        classes=True,
+        minimum=BREAST_CANCER_MINIMUM,
+        source=f"{BREAST_CANCER}; minimum by Newton's method (scipy.optimize trust-exact)",
+        epochs=50,
+    )
+
+
+@problem
+def breast_cancer_perceptron() -> Problem:
+    """Rosenblatt's perceptron on malignant or benign; one example a step at lr 1 is the learning rule of 1958."""
+    return linear_model(
+        "breast-cancer-perceptron",
+        perceptron,
+        None,
+        targets("breast_cancer", lambda y: 2.0 * y[:, None] - 1),
+        classes=True,
+        smooth=False,
+        source=f"{BREAST_CANCER}; loss: Rosenblatt 1958",
+        epochs=50,
+    )
+
+
+@problem
+def digits_softmax() -> Problem:
+    """Softmax regression on 8 x 8 images of digits; convex."""
+    return linear_model(
+        "digits-softmax",
+        cross_entropy,
+        of_logits,
+        targets("digits", lambda y: one_hot(y, 10)),
+        classes=True,
+        source=DIGITS,
+        epochs=20,
+    )
