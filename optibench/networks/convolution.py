@@ -10,39 +10,45 @@ import numpy as np
 from optibench.networks.layers import Back, Layer, Parameter, Pass, Shape, batch_sum, transposed
 from optibench.pieces import Array
 
+Size = int | tuple[int, int]
 
-def image(shape: Shape) -> None:
+
+def window(size: Size, shape: Shape) -> tuple[int, int]:
+    """Height and width of a window that fits into an image."""
+    height, width = (size, size) if isinstance(size, int) else size
     if len(shape) != 3:
         raise ValueError("takes an image (height, width, channels)")
+    if shape[0] < height or shape[1] < width:
+        raise ValueError(f"takes an image of at least {height} x {width}")
+    return height, width
 
 
 @dataclass(frozen=True)
 class Conv2d(Layer):
-    """A size x size window at every place, stride 1, without padding: windows (R, B h w, size size in) @ (.., out)."""
+    """A window at every place, stride 1, without padding: windows (R, B places, size in) @ (R, size in, out)."""
 
     channels: int
-    size: int = 3
+    size: Size = 3
     start: str = "he"
 
     def output(self, shape: Shape) -> Shape:
-        image(shape)
-        if min(shape[:2]) < self.size:
-            raise ValueError(f"takes an image of at least {self.size} x {self.size}")
-        return (shape[0] - self.size + 1, shape[1] - self.size + 1, self.channels)
+        height, width = window(self.size, shape)
+        return (shape[0] - height + 1, shape[1] - width + 1, self.channels)
 
     def parameters(self, shape: Shape) -> dict[str, Parameter]:
-        seen, fed = self.size**2 * shape[2], self.size**2 * self.channels
-        weight = Parameter((self.size, self.size, shape[2], self.channels), self.start, seen, fed)
+        height, width = window(self.size, shape)
+        seen, fed = height * width * shape[2], height * width * self.channels
+        weight = Parameter((height, width, shape[2], self.channels), self.start, seen, fed)
         return {"weight": weight, "bias": Parameter((self.channels,), "zeros")}
 
     def keeps(self, shape: Shape) -> int:
-        height, width, channels = self.output(shape)
-        return height * width * (channels + 2 * self.size**2 * shape[2])
+        places = int(np.prod(self.output(shape)[:2]))
+        return places * (self.channels + 2 * int(np.prod(window(self.size, shape))) * shape[2])
 
     def forward(self, x: Array, parameters: list[Array], run: Pass) -> tuple[Array, Back]:
-        height, width, _ = self.output(x.shape[2:])
+        sides, (height, width, _) = window(self.size, x.shape[2:]), self.output(x.shape[2:])
         weight = parameters[0].reshape(len(parameters[0]), -1, self.channels)
-        views = np.lib.stride_tricks.sliding_window_view(x, (self.size, self.size), axis=(2, 3))
+        views = np.lib.stride_tricks.sliding_window_view(x, sides, axis=(2, 3))
         windows = views.transpose(0, 1, 2, 3, 5, 6, 4).reshape(len(x), -1, weight.shape[1])
         y = windows @ weight
         y += parameters[1][:, None, :]
@@ -54,10 +60,9 @@ class Conv2d(Layer):
             if not inward:
                 return None
             inner = np.zeros((len(delta), *x.shape[1:]), delta.dtype)
-            spread = (flat @ transposed(weight)).reshape(*delta.shape[:4], self.size, self.size, -1)
-            for i in range(self.size):
-                for j in range(self.size):
-                    inner[:, :, i : i + height, j : j + width] += spread[..., i, j, :]
+            spread = (flat @ transposed(weight)).reshape(*delta.shape[:4], *sides, -1)
+            for i, j in np.ndindex(sides):
+                inner[:, :, i : i + height, j : j + width] += spread[..., i, j, :]
             return inner
 
         return y.reshape(len(y), x.shape[1], height, width, self.channels), back
@@ -65,22 +70,20 @@ class Conv2d(Layer):
 
 @dataclass(frozen=True)
 class Pool(Layer):
-    """size x size windows side by side; rows and columns that are left over are dropped."""
+    """Windows side by side; rows and columns that are left over are dropped."""
 
-    size: int = 2
+    size: Size = 2
 
     def output(self, shape: Shape) -> Shape:
-        image(shape)
-        if min(shape[:2]) < self.size:
-            raise ValueError(f"takes an image of at least {self.size} x {self.size}")
-        return (shape[0] // self.size, shape[1] // self.size, shape[2])
+        height, width = window(self.size, shape)
+        return (shape[0] // height, shape[1] // width, shape[2])
 
     def corners(self, x: Array) -> Iterator[Array]:
         """The numbers of every window that lie at one place of it, for each place."""
-        height, width = (size // self.size * self.size for size in x.shape[2:4])
-        for i in range(self.size):
-            for j in range(self.size):
-                yield x[:, :, i : height : self.size, j : width : self.size]
+        sides = window(self.size, x.shape[2:])
+        height, width = (size // side * side for size, side in zip(x.shape[2:4], sides, strict=True))
+        for i, j in np.ndindex(sides):
+            yield x[:, :, i : height : sides[0], j : width : sides[1]]
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class AveragePool(Pool):
     """The mean of each window."""
 
     def forward(self, x: Array, parameters: list[Array], run: Pass) -> tuple[Array, Back]:
-        share = x.dtype.type(1 / self.size**2)
+        share = x.dtype.type(1 / np.prod(window(self.size, x.shape[2:])))
         y = sum(self.corners(x)) * share
 
         def back(delta: Array, grads: list[Array], inward: bool) -> Array:

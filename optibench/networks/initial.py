@@ -26,6 +26,11 @@ def normal(rng: Rng, shape: tuple[int, ...], inputs: int, outputs: int) -> Array
     return 0.1 * rng.standard_normal(shape)
 
 
+def uniform(rng: Rng, shape: tuple[int, ...], inputs: int, outputs: int) -> Array:
+    """Uniform in +-0.25, whatever the layer's size: the habit of tutorials."""
+    return rng.uniform(-0.25, 0.25, shape)
+
+
 def xavier(rng: Rng, shape: tuple[int, ...], inputs: int, outputs: int) -> Array:
     """Uniform in +-sqrt(6 / (in + out)). Glorot and Bengio 2010, eq. 16."""
     return rng.uniform(-1, 1, shape) * np.sqrt(6 / (inputs + outputs))
@@ -50,7 +55,7 @@ def orthogonal(rng: Rng, shape: tuple[int, ...], inputs: int, outputs: int) -> A
 
 
 INITIAL: dict[str, Callable[[Rng, tuple[int, ...], int, int], Array]] = {
-    function.__name__: function for function in (zeros, ones, normal, xavier, he, lecun, orthogonal)
+    function.__name__: function for function in (zeros, ones, normal, uniform, xavier, he, lecun, orthogonal)
 }
 
 

@@ -79,11 +79,12 @@ def batch_sum(delta: Array) -> Array:
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """x W + b, (R, B, in) @ (R, in, out); the bias starts at 0."""
+    """x W + b, (R, B, in) @ (R, in, out)."""
 
     units: int
     start: str = "xavier"
     bias: bool = True
+    bias_start: str = "zeros"
 
     def output(self, shape: Shape) -> Shape:
         if len(shape) != 1:
@@ -92,7 +93,7 @@ class Dense(Layer):
 
     def parameters(self, shape: Shape) -> dict[str, Parameter]:
         weight = Parameter((shape[0], self.units), self.start, shape[0], self.units)
-        return {"weight": weight, **({"bias": Parameter((self.units,), "zeros")} if self.bias else {})}
+        return {"weight": weight, **({"bias": Parameter((self.units,), self.bias_start)} if self.bias else {})}
 
     def forward(self, x: Array, parameters: list[Array], run: Pass) -> tuple[Array, Back]:
         weight = parameters[0]

@@ -5,8 +5,22 @@ from __future__ import annotations
 from optibench.hookspecs import hookimpl
 from optibench.pieces import ProblemFactory
 from optibench.problems.analytic import quadratic, rosenbrock
+from optibench.problems.extra import mnist1d_cnn, mnist1d_mlp, mnist_cnn, mnist_mlp
 from optibench.problems.linear import breast_cancer_logistic, breast_cancer_perceptron, diabetes_linear, digits_softmax
-from optibench.problems.networks import digits_mlp, xor_mlp
+from optibench.problems.networks import (
+    char_rnn,
+    diabetes_mlp,
+    digits_autoencoder,
+    digits_cnn,
+    digits_mlp,
+    digits_mlp_deep,
+    moons_mlp,
+    spirals_mlp,
+    tutorial_digits,
+    tutorial_xor,
+    wine_mlp,
+    xor_mlp,
+)
 
 
 @hookimpl
@@ -18,6 +32,7 @@ def optibench_problems() -> list[ProblemFactory]:
         breast_cancer_logistic,
         breast_cancer_perceptron,
         digits_softmax,
-        digits_mlp,
-        xor_mlp,
+        *(xor_mlp, tutorial_xor, tutorial_digits, digits_mlp, digits_mlp_deep, digits_cnn, digits_autoencoder),
+        *(wine_mlp, diabetes_mlp, moons_mlp, spirals_mlp, char_rnn),
+        *(mnist_mlp, mnist_cnn, mnist1d_mlp, mnist1d_cnn),
     ]

@@ -34,6 +34,9 @@ STACKS = {
     "max pool": Network(IMAGE, [Conv2d(2), MaxPool(), Flatten(), Dense(2)], mse),
     "average pool": Network(IMAGE, [Conv2d(2), tanh, AveragePool(), Flatten(), Dense(2)], mse),
     "pool of 3": Network(IMAGE, [Conv2d(2, size=2), MaxPool(3), Flatten(), Dense(2)], mse),
+    "tall windows": Network(
+        (9, 2, 1), [Conv2d(2, size=(3, 1)), tanh, AveragePool((2, 1)), MaxPool((1, 2)), Flatten(), Dense(2)], mse
+    ),
     "dropout": Network((4,), [Dense(5), tanh, Dropout(0.4), Dense(3), Dropout(0.2), Dense(2)], mse),
     "layer norm": Network((4,), [Dense(5), LayerNorm(), tanh, Dense(2)], mse),
     "layer norm of images": Network(IMAGE, [Conv2d(2), LayerNorm(), tanh, Flatten(), Dense(2)], mse),
