@@ -377,13 +377,18 @@ def _digest(path: Path, changed: int) -> str:
 
 
 def capacity(problem: Problem, rule: Optimizer, batch: int, itemsize: int) -> int:
-    """How many runs to train together: as many as keep their arrays within the core's L2 cache, 8 to 4096."""
+    """How many runs to train together: as many as keep their arrays within the core's L2 cache, 8 to 4096.
+
+    Fewer where 8 would not keep theirs within MEMORY.
+    """
     parameters = problem.size * (6 + len(rule.state))  # w, g, the new w, three temporaries, the state
     run = itemsize * (parameters + max(batch, 1) * problem.width)
-    return int(np.clip(L2_SHARE * l2_bytes() // run, 8, 4096))
+    return max(1, min(int(np.clip(L2_SHARE * l2_bytes() // run, 8, 4096)), MEMORY // run))
 
 
 L2_SHARE = 2
+#: Bytes that the arrays of a cohort's step may take.
+MEMORY = 2**28
 
 
 @lru_cache

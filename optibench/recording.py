@@ -16,12 +16,14 @@ EVALUATION_SHARE = 0.25
 #: A curve's points are measured on this many fixed examples of each split, a run's final numbers on all.
 PART = 256
 MOST_POINTS = 40
+#: Examples are measured in slices that keep this many numbers a run between them.
+SLICE = 2**22
 
 
 def measure(problem: Problem, w: Array, metrics: list[Metric]) -> dict[str, Array]:
     """Every metric on every split where it applies: ``loss`` of the training set, ``test_accuracy``, ... each (R,)."""
     columns = {}
-    problem = replace(problem, predict=problem.predict and _once(problem.predict, w))
+    problem = replace(problem, predict=problem.predict and _once(problem, problem.predict, w))
     for metric in metrics:
         for split in ("train", "validation", "test"):
             value = metric(problem, w, split)
@@ -30,8 +32,12 @@ def measure(problem: Problem, w: Array, metrics: list[Metric]) -> dict[str, Arra
     return columns
 
 
-def _once(predict: Callable[..., Array], point: Array) -> Callable[..., Array]:
-    """The same function, that computes the outputs of each x at ``point`` once, for all metrics."""
+def _once(problem: Problem, predict: Callable[..., Array], point: Array) -> Callable[..., Array]:
+    """The same function, that computes the outputs of each x at ``point`` once, for all metrics, in slices of x.
+
+    Slices depend on the problem alone: a run's bits must not change with its company.
+    """
+    examples = max(32, SLICE // max(problem.width, 1))
     known: dict[Any, tuple[Array, Array]] = {}
 
     def remembered(w: Array, x: Array) -> Array:
@@ -39,7 +45,10 @@ def _once(predict: Callable[..., Array], point: Array) -> Callable[..., Array]:
             return predict(w, x)
         key = (x.ctypes.data, x.shape, x.strides, x.dtype.str)
         if key not in known:
-            known[key] = x, predict(w, x)  # x too: as long as it lives, its memory is no other array's
+            slices = (x[:, begin : begin + examples] for begin in range(0, x.shape[1], examples))
+            outputs = [predict(w, some) for some in slices]
+            # x too: as long as it lives, its memory is no other array's
+            known[key] = x, outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)
         return known[key][1]
 
     return remembered

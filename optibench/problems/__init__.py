@@ -6,7 +6,14 @@ from optibench.hookspecs import hookimpl
 from optibench.pieces import ProblemFactory
 from optibench.problems.analytic import quadratic, rosenbrock
 from optibench.problems.extra import mnist1d_cnn, mnist1d_mlp, mnist_cnn, mnist_mlp
-from optibench.problems.linear import breast_cancer_logistic, breast_cancer_perceptron, diabetes_linear, digits_softmax
+from optibench.problems.factorisation import matrix_factorisation
+from optibench.problems.linear import (
+    breast_cancer_logistic,
+    breast_cancer_perceptron,
+    diabetes_linear,
+    diabetes_ridge,
+    digits_softmax,
+)
 from optibench.problems.networks import (
     char_rnn,
     diabetes_mlp,
@@ -28,10 +35,8 @@ def optibench_problems() -> list[ProblemFactory]:
     return [
         quadratic,
         rosenbrock,
-        diabetes_linear,
-        breast_cancer_logistic,
-        breast_cancer_perceptron,
-        digits_softmax,
+        *(diabetes_linear, diabetes_ridge, breast_cancer_logistic, breast_cancer_perceptron, digits_softmax),
+        matrix_factorisation,
         *(xor_mlp, tutorial_xor, tutorial_digits, digits_mlp, digits_mlp_deep, digits_cnn, digits_autoencoder),
         *(wine_mlp, diabetes_mlp, moons_mlp, spirals_mlp, char_rnn),
         *(mnist_mlp, mnist_cnn, mnist1d_mlp, mnist1d_cnn),

@@ -17,6 +17,8 @@ from optibench.problems.data import splits, targets
 #: Computed to 1e-10 by the solvers named in each source; the tests solve again and compare.
 DIABETES_MINIMUM = 0.45993245116141085
 BREAST_CANCER_MINIMUM = 0.09980452649722285
+RIDGE_MINIMUM = 0.4758437155159368
+SOFTMAX_MINIMUM = 0.0810099159113502
 
 #: (outputs, targets, direction), all (R, B, K) -> the second derivative of the loss along the direction, (R, B, K).
 Curvature = Callable[[Array, Array, Array], Array]
@@ -83,6 +85,21 @@ def diabetes_linear() -> Problem:
 
 
 @problem
+def diabetes_ridge() -> Problem:
+    """The linear regression of diabetes with an L2 penalty of 0.1; convex, known optimum."""
+    return linear_model(
+        "diabetes-ridge",
+        mse,
+        of_squares,
+        progression(),
+        l2=0.1,
+        minimum=RIDGE_MINIMUM,
+        source=f"{DIABETES}; minimum by the normal equations",
+        epochs=100,
+    )
+
+
+@problem
 def breast_cancer_logistic() -> Problem:
     """Logistic regression of malignant or benign on thirty measurements, L2 penalty 1e-2; convex, known optimum."""
     return linear_model(
@@ -115,13 +132,15 @@ def breast_cancer_perceptron() -> Problem:
 
 @problem
 def digits_softmax() -> Problem:
-    """Softmax regression on 8 x 8 images of digits; convex."""
+    """Softmax regression on 8 x 8 images of digits, L2 penalty 1e-3; convex, known optimum."""
     return linear_model(
         "digits-softmax",
         cross_entropy,
         of_logits,
         targets("digits", lambda y: one_hot(y, 10)),
+        l2=1e-3,
         classes=True,
-        source=DIGITS,
+        minimum=SOFTMAX_MINIMUM,
+        source=f"{DIGITS}; minimum by Newton's method",
         epochs=20,
     )
