@@ -45,6 +45,7 @@ def run(
     optimizers: Any,
     *,
     lr: Any = None,
+    activation: Any = None,
     seeds: int = 10,
     epochs: int | None = None,
     steps: int | None = None,
@@ -75,7 +76,8 @@ def run(
     from optibench.api import run_experiment  # brings pandas
 
     facts = {
-        "problems": problems, "optimizers": optimizers, "lr": lr, "seeds": seeds, "epochs": epochs, "steps": steps,
+        "problems": problems, "optimizers": optimizers, "lr": lr, "activation": activation, "seeds": seeds,
+        "epochs": epochs, "steps": steps,
         "gradient_evaluations": gradient_evaluations, "batch": batch, "sampler": sampler, "schedule": schedule,
         "dtype": dtype, "l2": l2, "clip_value": clip_value, "clip_norm": clip_norm, "centralise": centralise,
     }  # fmt: skip

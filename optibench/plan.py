@@ -60,7 +60,7 @@ class Experiment:
 
 def experiment(facts: Mapping[str, Any], registry: Registry) -> Experiment:
     """Check the fields of an experiment file, flags or keywords, and resolve them."""
-    known = Experiment.__dataclass_fields__
+    known = {**Experiment.__dataclass_fields__, "activation": None}
     for key in facts:
         if key not in known:
             raise InputError(f"no experiment setting named '{key}'; {nearest(key, known)}")
@@ -86,10 +86,30 @@ def experiment(facts: Mapping[str, Any], registry: Registry) -> Experiment:
         )
         if not given[kind]:
             raise InputError(f"no {kind} selected; name at least one (optibench list {kind[:-1]})")
+    given["problems"] = _activated(given["problems"], _listed(given.pop("activation", None)), registry)
     name = str(given.get("name", "custom"))
     if not re.fullmatch(r"[\w.+ -]*\w", name):
         raise InputError(f"name '{name}': results go to a folder of this name; use letters, digits, - and _")
     return Experiment(**{**given, "name": name, "lr": rates(given.get("lr", DEFAULT_LR))})
+
+
+def _activated(problems: tuple[Choice, ...], names: Sequence[Any], registry: Registry) -> tuple[Choice, ...]:
+    """Every problem that takes an activation, and names none, with each of these."""
+    if not names:
+        return problems
+    for name in names:
+        _known("activation", name, registry["activation"])
+    taking = [
+        "activation" in registry.get("problem", name).parameters and "activation" not in extra
+        for name, extra in problems
+    ]
+    if not any(taking):
+        raise InputError("activation: none of the problems takes one; choose a network (optibench list problem)")
+    return tuple(
+        (name, {**extra, "activation": one} if takes else extra)
+        for (name, extra), takes in zip(problems, taking, strict=True)
+        for one in (names if takes else [None])
+    )
 
 
 def scheduled(schedule: Any, registry: Registry) -> Callable[[int, int], float]:

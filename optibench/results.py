@@ -91,9 +91,14 @@ def load(folder: Path | str) -> Results:
         frame = frame[frame["id"].isin(json.loads(selection.read_text()))]
     retried = frame["status"].isin(["crashed", "timeout"])
     frame = frame[~retried | ~frame["id"].isin(frame.loc[~retried, "id"])].drop_duplicates("id", keep="last")
-    hyper = {name: name.split(":", 1)[1] for name in frame if name.startswith(("hyperparameter:", "final:"))}
+    short = {name: name.removeprefix("final:") for name in frame if not name.startswith(("hyperparameter:", CURVE))}
+    taken = {*short.values()}
+    for name in frame:
+        if name.startswith("hyperparameter:"):
+            bare = name.removeprefix("hyperparameter:")
+            short[name] = f"{bare}_setting" if bare in taken else bare  # a rule may call its own setting `steps`
     lists = [name for name in frame if name.startswith(CURVE)]
-    frame = frame.rename(columns=hyper)
+    frame = frame.rename(columns=short)
     if "lr" not in frame:
         frame["lr"] = np.nan
     if "loss" not in frame:

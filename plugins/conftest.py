@@ -1,3 +1,3 @@
 """The package has its own pyproject.toml, and its own pytest run."""
 
-collect_ignore = ["optibench-huber"]
+collect_ignore = ["optibench-charbonnier"]

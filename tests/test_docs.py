@@ -146,7 +146,7 @@ def test_every_option_of_run_is_explained():
 
 
 def test_every_setting_of_an_experiment_file_is_explained():
-    assert words("setting") == {field.name for field in fields(Experiment)}
+    assert words("setting") == {field.name for field in fields(Experiment)} | {"activation"}
 
 
 def test_every_column_of_the_runs_is_explained():
@@ -156,16 +156,17 @@ def test_every_column_of_the_runs_is_explained():
 
 
 def test_every_hook_has_a_section_with_an_example_that_registers(tmp_path):
-    sections = dict(
-        zip(re.findall(r"^## (optibench_\w+)", PLUGINS, re.MULTILINE), blocks(PLUGINS, "python"), strict=True)
-    )
-    assert set(sections) == {f"optibench_{plural}" for plural, _ in KINDS.values()}
+    sections = dict(re.findall(r"^## optibench_(\w+)\n(.*?)(?=^## |\Z)", PLUGINS, re.MULTILINE | re.DOTALL))
+    assert set(sections) == {plural for plural, _ in KINDS.values()}
     for kind, (plural, _) in KINDS.items():
         folder = tmp_path / plural
         folder.mkdir()
-        (folder / f"doc_{plural}.py").write_text(sections[f"optibench_{plural}"])
+        files = [folder / f"doc_{plural}{number}.py" for number, _ in enumerate(blocks(sections[plural], "python"))]
+        for file, body in zip(files, blocks(sections[plural], "python"), strict=True):
+            file.write_text(body)
         found = Registry(Sources((str(folder),)))
-        assert any(owner == f"doc_{plural}" for (of, _), owner in found.owners.items() if of == kind)
+        owners = {owner for (of, _), owner in found.owners.items() if of == kind}
+        assert files and owners >= {file.stem for file in files}
 
 
 def test_the_page_on_plugins_works_from_top_to_bottom(command):
@@ -176,12 +177,12 @@ def test_the_examples_of_the_docs_train_together(tmp_path):
     for number, block in enumerate(blocks(PLUGINS, "python")):
         (tmp_path / f"doc{number}.py").write_text(block)
     results = ob.run(
-        ["sphere", "xor-mlp:activation=softsign"],
-        ["adagrad_norm", "gd"],
+        ["sphere", "iris-mlp", "xor-mlp:activation=bent"],
+        ["adagrad_norm", "slow_start+gd"],
         lr=[0.1, 0.01],
         seeds=2,
         steps=20,
-        schedule="linear",
+        schedule="sawtooth",
         executor="backwards",
         plugins=str(tmp_path),
     )

@@ -122,10 +122,14 @@ def test_the_variable_leaves_local_files_alone(folder, monkeypatch):
 
 
 def test_the_shipped_examples_load(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXAMPLES / "optibench-huber/src"))
-    registry = Registry(Sources(folders=(str(EXAMPLES),), modules=("optibench_huber",)))
+    monkeypatch.syspath_prepend(str(EXAMPLES / "optibench-charbonnier/src"))
+    registry = Registry(Sources(folders=(str(EXAMPLES),), modules=("optibench_charbonnier",)))
     assert registry.owners["optimizer", "cautious_lion"] == "cautious_lion"
-    assert registry.owners["loss", "huber"] == registry.owners["problem", "diabetes-huber"] == "optibench_huber"
+    assert (
+        registry.owners["loss", "charbonnier"]
+        == registry.owners["problem", "diabetes-charbonnier"]
+        == "optibench_charbonnier"
+    )
 
 
 # A broken plugin is left out loudly, and everything else goes on.

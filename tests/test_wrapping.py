@@ -79,3 +79,12 @@ def test_what_cannot_be_a_wrapper_or_be_wrapped_is_said():
 
     with pytest.raises(InputError, match="wrapper 'odd': no fact named 'papper'; nearest: "):
         wrapper(lambda step: step, name="odd", papper="x")
+
+
+def test_a_setting_with_the_name_of_a_column_keeps_both():
+    @ob.optimizer
+    def paced(w, g, *, lr=0.1, steps=3.0):
+        return w - lr / steps * g
+
+    runs = ob.run("quadratic", paced, lr=0.01, seeds=1, steps=5).runs
+    assert runs["steps"].tolist() == [5] and runs["steps_setting"].tolist() == [3]

@@ -27,6 +27,7 @@ FAILURES = ("failed", "timeout", "crashed")
     "--problem", "problems", metavar="NAME", multiple=True, help="A problem, NAME or NAME:KEY=VALUE; repeatable."
 )
 @click.option("--optimizer", "optimizers", metavar="NAME", multiple=True, help="An optimizer, likewise; repeatable.")
+@click.option("--activation", metavar="a,b,c", help="Activations, for every problem that takes one.")
 @click.option("--lr", metavar="LO:HI:COUNT | a,b,c", help="Learning rates: a log grid, or a list.")
 @click.option("--seeds", type=int, metavar="N", help="Seeds 0 to N - 1.")
 @click.option("--epochs", type=int, metavar="N", help="Budget: passes through the training set.")
@@ -120,6 +121,8 @@ def _given(flags: dict[str, Any]) -> dict[str, Any]:
     for key in ("epochs", "steps", "gradient_evaluations"):
         if budgets:
             given.setdefault(key, None)  # a flag's budget replaces the suite's
+    if "activation" in given:
+        given["activation"] = given["activation"].split(",")
     batch = given.get("batch")
     if batch is not None and batch != "full":
         try:

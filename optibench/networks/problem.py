@@ -54,9 +54,7 @@ def _check(what: str, network: Network, x: Array, y: Array) -> None:
     for word, array in (("inputs", x), ("targets", y)):
         if not np.isfinite(array).all():
             place = tuple(int(index) for index in np.argwhere(~np.isfinite(array))[0])
-            raise InputError(
-                f"{what}: {word} hold {array[place]} (example {place[0]}, place {place[1:]}); drop or fill it"
-            )
+            raise InputError(f"{what}: {word}[{', '.join(map(str, place))}] is {array[place]}; drop or fill it")
 
 
 def one_hot(labels: Array, classes: int) -> Array:
