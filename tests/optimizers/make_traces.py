@@ -126,7 +126,7 @@ def soap(frequency):
                 p,
                 lr=0.05,
                 betas=(0.95, 0.95),
-                eps=1e-8,
+                eps=1e-2,  # the first statistic of W has rank 3 of 4: with less, rounding in its null direction grows
                 weight_decay=0.01,
                 precondition_frequency=frequency,
                 shampoo_beta=0.95,
@@ -174,10 +174,10 @@ def cases():
     x = by_torch(lambda p: P.Shampoo(p, lr=0.3, momentum=0.0, preconditioning_compute_steps=1, matrix_eps=1e-6))
     yield case("shampoo", "shampoo", x, "pytorch_optimizer", "Shampoo(lr, preconditioning_compute_steps=1)", lr=0.3,
                matrix_eps=1e-6)  # fmt: skip
-    for frequency in (1, 10):
+    for frequency in (1, 3, 10):
         yield case(f"soap_every{frequency}", "soap", soap(frequency), "pytorch_optimizer",
-                   f"SOAP(lr, precondition_frequency={frequency}, weight_decay=.01), its QR in float64", 1e-8,
-                   lr=0.05, beta1=0.95, beta2=0.95, eps=1e-8, weight_decay=0.01, frequency=frequency)  # fmt: skip
+                   f"SOAP(lr, eps=.01, precondition_frequency={frequency}, weight_decay=.01), its QR in float64",
+                   lr=0.05, beta1=0.95, beta2=0.95, eps=1e-2, weight_decay=0.01, frequency=frequency)  # fmt: skip
     for period in (1, 10):
         yield case(f"sophia_every{period}", "sophia", sophia(period), "pytorch_optimizer",
                    "SophiaH(lr / p, p=.01, eps=1e-10); Hutchinson's u is (-1)^i at every draw",
