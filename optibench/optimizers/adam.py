@@ -207,7 +207,7 @@ def schedule_free_adamw(
 )
 def prodigy(
     w, g, t, m=0, v=0, s=0, first=lambda w: w, r=lambda w: 0 * w[:, :1], d=lambda w, d0: d0 + 0 * w[:, :1], *,
-    lr=1.0, beta1=0.9, beta2=0.999, eps=1e-8, d0=1e-6,
+    lr=1.0, beta1=0.9, beta2=0.999, eps=1e-8, d0=1e-6, weight_decay=0.0,
 ):  # fmt: skip
     """Adam that finds its rate. Mishchenko and Defazio 2024, Algorithm 4, bias-corrected, as Optax has it."""
     beta3 = sqrt(beta2)
@@ -217,4 +217,4 @@ def prodigy(
     s = beta3 * s + rate * d * g / d0
     r = beta3 * r + d / d0 * rate * dot(g, first - w)
     d_next = maximum(d, ratio(r, abs(s).sum(axis=-1, keepdims=True), otherwise=0))
-    return w - rate * m / (sqrt(v) + d_next * eps), m, v, s, first, r, d_next
+    return (1 - rate * weight_decay) * w - rate * m / (sqrt(v) + d_next * eps), m, v, s, first, r, d_next

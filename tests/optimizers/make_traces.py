@@ -201,6 +201,9 @@ def cases():
                lr=0.05, beta1=0.95, beta2=0.98, eps=1e-8, weight_decay=0.1)  # fmt: skip
     x = by_optax(optax.contrib.prodigy(1.0))
     yield case("matrix_prodigy", "prodigy", x, "optax", "contrib.prodigy(1.0)", lr=1.0)
+    x = by_optax(optax.contrib.prodigy(1.0, estim_lr0=1e-2, weight_decay=0.1))
+    yield case("prodigy_d0_1e-2", "prodigy", x, "optax", "contrib.prodigy(1, estim_lr0=.01, weight_decay=.1)", lr=1.0,
+               d0=1e-2, weight_decay=0.1)  # fmt: skip
     x = by_torch(lambda p: T.LBFGS(p, lr=0.1, max_iter=1, history_size=3, tolerance_grad=0, tolerance_change=0))
     yield case("matrix_lbfgs", "lbfgs", x, "torch", "LBFGS(lr, max_iter=1, history_size=3)", 1e-8, lr=0.1, memory=3)
     x = by_torch(lambda p: schedulefree.AdamWScheduleFree(p, lr=0.1, weight_decay=0.1), evaluated=True)
