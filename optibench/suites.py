@@ -39,6 +39,22 @@ smoke = Suite(
 )
 
 
+deepobs_quadratic = Suite(
+    "deepobs-quadratic",
+    "DeepOBS's baselines on quadratic_deep: gd and momentum at 36 rates, batch 128 in one fixed order",
+    {
+        "problems": ["deepobs-quadratic-deep"],
+        "optimizers": [{"name": "momentum", "momentum": [0.0, 0.99]}],
+        "lr": "1e-5:100:36",
+        "seeds": 10,
+        "epochs": 100,
+        "batch": 128,
+        "sampler": "fixed",
+        "dtype": "float64",
+    },
+)
+
+
 @hookimpl
 def optibench_suites() -> list[Suite]:
-    return [classic, smoke]
+    return [classic, smoke, deepobs_quadratic]

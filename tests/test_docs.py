@@ -28,6 +28,7 @@ TABLE = re.compile(r"(?<=writes this table -->\n).*?(?=<!-- end -->)", re.DOTALL
 README = (ROOT / "README.md").read_text()
 PLUGINS = (ROOT / "docs/plugins.md").read_text()
 OPTIMIZERS = (ROOT / "docs/optimizers.md").read_text()
+PROBLEMS = (ROOT / "docs/problems.md").read_text()
 COMMANDS = (ROOT / "docs/command-line.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "reports/README.md"]
 
@@ -122,13 +123,28 @@ def catalogue() -> str:
     return "".join(f"{row}\n" for row in rows)
 
 
+def collection() -> str:
+    """The table of docs/problems.md: size, examples, minimum and source of every problem."""
+    rows = ["| name | what it is | parameters | examples | minimum | source |", "|---|---|---|---|---|---|"]
+    for name, piece in Registry()["problem"].items():
+        if piece.function.__module__.endswith(".extra"):
+            rows.append(f"| `{name}` | {piece.summary} | | | | an extra |")
+            continue
+        built = piece()
+        low = "" if built.minimum is None else f"{built.minimum:.6g}"
+        rows.append(f"| `{name}` | {piece.summary} | {built.size} | {built.examples or ''} | {low} | {built.source} |")
+    return "".join(f"{row}\n" for row in rows)
+
+
 def test_the_tables_list_what_is_built_in():
     assert TABLE.search(README)[0] == built_in(), "run `python tests/test_docs.py`"
     assert TABLE.search(OPTIMIZERS)[0] == catalogue(), "run `python tests/test_docs.py`"
+    assert TABLE.search(PROBLEMS)[0] == collection(), "run `python tests/test_docs.py`"
 
 
-def test_the_page_on_optimizers_works_from_top_to_bottom(command):
+def test_the_pages_on_optimizers_and_problems_work_from_top_to_bottom(command):
     follow(OPTIMIZERS, command)
+    follow(PROBLEMS, command)
 
 
 def words(heading: str) -> set[str]:
@@ -200,3 +216,4 @@ def test_every_hook_has_a_built_in_that_uses_it(kind):
 if __name__ == "__main__":
     (ROOT / "README.md").write_text(TABLE.sub(lambda _: built_in(), README))
     (ROOT / "docs/optimizers.md").write_text(TABLE.sub(lambda _: catalogue(), OPTIMIZERS))
+    (ROOT / "docs/problems.md").write_text(TABLE.sub(lambda _: collection(), PROBLEMS))

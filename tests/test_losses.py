@@ -2,25 +2,64 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from optibench.losses import optibench_losses
+from optibench.pieces import InputError
 from optibench.registry import registry
 
 REGISTRY = registry()
 LOSSES = REGISTRY["loss"]
-every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 both_dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
-TARGETS = {  # rng, (R, B) -> (R, B, K): every kind of target that a built-in problem has
+
+def distribution(rng, shape):
+    weights = rng.integers(4, size=(*shape, 3)) + np.eye(3)[rng.integers(3, size=shape)]  # some are 0
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+TARGETS = {  # rng, (R, B) -> (R, B, K): every kind of target that a built-in problem has, or a loss takes
     "one-hot": lambda rng, shape: np.eye(3)[rng.integers(3, size=shape)],
     "0 or 1": lambda rng, shape: rng.integers(2, size=shape)[..., None] * 1.0,
     "-1 or 1": lambda rng, shape: 2.0 * rng.integers(2, size=shape)[..., None] - 1,
     "real": lambda rng, shape: rng.standard_normal((*shape, 1)),
+    "distribution": distribution,
+    "counts": lambda rng, shape: rng.poisson(2, (*shape, 1)) * 1.0,
+    "three of -1 or 1": lambda rng, shape: 2.0 * rng.integers(2, size=(*shape, 3)) - 1,
+    "two reals": lambda rng, shape: rng.standard_normal((*shape, 2)),
+    "two counts": lambda rng, shape: rng.poisson(2, (*shape, 2)) * 1.0,
 }
-every_target = pytest.mark.parametrize("target", TARGETS)
+DISTRIBUTIONS = ("one-hot", "distribution")
+SEVERAL = ("three of -1 or 1", "two reals", "two counts")  # columns that do not sum to 1
+
+VARIED = {  # other parameters than the defaults
+    "huber:delta=0.3": partial(LOSSES["huber"], delta=0.3),
+    "quantile:tau=0.9": partial(LOSSES["quantile"], tau=0.9),
+    "cross_entropy:smoothing=0.1": partial(LOSSES["cross_entropy"], smoothing=0.1),
+    "focal:gamma=0": partial(LOSSES["focal"], gamma=0.0),
+    "focal:gamma=0.5": partial(LOSSES["focal"], gamma=0.5),
+    "focal:gamma=3.5": partial(LOSSES["focal"], gamma=3.5),
+}
+ALL = {**LOSSES, **VARIED}
+
+
+def fits(name, target):
+    """Whether the slope is that of the loss: softmax asks for targets that sum to 1, and a divergence for columns."""
+    if name.startswith("cross_entropy"):
+        return target not in SEVERAL
+    return target in DISTRIBUTIONS if name == "kl_divergence" else True
+
+
+PAIRS = [(name, target) for name in ALL for target in TARGETS if fits(name, target)]
+every_loss_and_target = pytest.mark.parametrize("name, target", PAIRS, ids=[" on ".join(pair) for pair in PAIRS])
+
+#: Outputs up to 1000 are what a loss must bear, but e^1000 is no number.
+LARGEST = {"poisson": 80}
 
 
 def case(target, seed=0, runs=5, batch=4, dtype="float64"):
@@ -29,71 +68,159 @@ def case(target, seed=0, runs=5, batch=4, dtype="float64"):
     return (2 * rng.standard_normal(y.shape)).astype(dtype), y.astype(dtype)
 
 
-@every_loss
-@every_target
+def size(x):
+    return np.sqrt(x * x)
+
+
+def positive(x):
+    return np.where(x.real > 0, x, 0)
+
+
+def log_p(o):
+    return o - np.log(np.exp(o).sum(axis=-1, keepdims=True))
+
+
+def mean_over_batch(each):
+    return each.sum() / each.shape[0]
+
+
+def cross_entropy(o, y, smoothing=0):
+    if o.shape[-1] == 1:  # the two classes as two columns
+        o, y = np.concatenate([o, 0 * o], axis=-1), np.concatenate([y, 1 - y], axis=-1)
+    y = (1 - smoothing) * y + smoothing / o.shape[-1]
+    return mean_over_batch(-y * log_p(o))
+
+
+def focal(o, y, gamma=2):
+    if o.shape[-1] == 1:
+        o, y = np.concatenate([o, 0 * o], axis=-1), np.concatenate([y, 1 - y], axis=-1)
+    return mean_over_batch(-y * (1 - np.exp(log_p(o))) ** gamma * log_p(o))
+
+
+#: The formulas as the papers have them, for one run and complex outputs (B, K); of no use at 1000. And what they take.
+TEXTBOOK = {
+    "mse": (lambda o, y: np.mean((o - y) ** 2), ("real", "two reals")),
+    "mae": (lambda o, y: np.mean(size(o - y)), ("real", "two reals")),
+    "huber": (
+        lambda o, y, delta=1: np.mean(
+            np.where(size(o - y).real <= delta, (o - y) ** 2 / 2, delta * (size(o - y) - delta / 2))
+        ),
+        ("real", "two reals"),
+    ),
+    "log_cosh": (lambda o, y: np.mean(np.log(np.cosh(size(o - y)))), ("real", "two reals")),
+    "quantile": (
+        lambda o, y, tau=0.5: np.mean(tau * positive(y - o) + (1 - tau) * positive(o - y)),
+        ("real", "two reals"),
+    ),
+    "poisson": (lambda o, y: np.mean(np.exp(o) - y * o), ("counts", "two counts")),
+    "cross_entropy": (cross_entropy, ("0 or 1", *DISTRIBUTIONS)),
+    "focal": (focal, ("0 or 1", *DISTRIBUTIONS)),
+    "kl_divergence": (
+        lambda o, y: mean_over_batch(np.where(y > 0, y * (np.log(np.where(y > 0, y, 1)) - log_p(o)), 0)),
+        DISTRIBUTIONS,
+    ),
+    "perceptron": (lambda o, y: mean_over_batch(positive(-y * o)), ("-1 or 1", "three of -1 or 1")),
+    "hinge": (lambda o, y: mean_over_batch(positive(1 - y * o)), ("-1 or 1", "three of -1 or 1")),
+    "squared_hinge": (lambda o, y: mean_over_batch(positive(1 - y * o) ** 2), ("-1 or 1", "three of -1 or 1")),
+}
+
+
+def test_every_built_in_has_its_formula_here():
+    assert {piece.name for piece in optibench_losses()} == TEXTBOOK.keys()
+
+
+def textbook(name):
+    kind, _, setting = name.partition(":")
+    key, _, number = setting.partition("=")
+    return partial(TEXTBOOK[kind][0], **({key: float(number)} if key else {}))
+
+
+TAKEN = [(name, target) for name in ALL for target in TEXTBOOK.get(name.partition(":")[0], (0, ()))[1]]
+
+
+@pytest.mark.parametrize("name, target", TAKEN, ids=[" on ".join(pair) for pair in TAKEN])
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_value_and_slope_are_those_of_the_formula_in_the_paper(name, target, seed):
+    """By complex steps, which have no cancellation."""
+    (output, y), formula = case(target, seed, runs=2), textbook(name)
+    value, slope = ALL[name](output, y)
+    for run in range(2):
+        steps = 1e-30j * np.eye(output[run].size).reshape(-1, *output[run].shape)
+        exact = np.array([formula(output[run] + step, y[run]).imag / 1e-30 for step in steps])
+        np.testing.assert_allclose(value[run], formula(output[run] + 0j, y[run]).real, rtol=1e-9, atol=1e-13)
+        np.testing.assert_allclose(slope[run].ravel(), exact, rtol=1e-9, atol=1e-13)
+
+
+@every_loss_and_target
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**32))
-def test_the_slope_is_the_difference_quotient(loss, target, seed):
+def test_the_slope_is_the_difference_quotient(name, target, seed):
     output, y = case(target, seed, runs=3)
-    slope, h = loss(output, y)[1], 1e-5
+    loss, h = ALL[name], 1e-5
+    slope = loss(output, y)[1]
     for place in np.ndindex(output.shape[1:]):
         step = np.zeros_like(output)
         step[:, *place] = h
-        below, at, above = (loss(output + sign * step, y)[0] for sign in (-1, 0, 1))
-        smooth = np.abs(above - 2 * at + below) < 1e-3 * h  # no kink there
+        (below, _), (at, _), (above, _) = values = [loss(output + sign * step, y) for sign in (-1, 0, 1)]
+        low, here, high = (slopes[:, *place] for _, slopes in values)
+        smooth = np.abs(above - 2 * at + below) < 1e-3 * h * (1 + np.abs(at))  # no kink there
+        smooth &= np.abs(high - 2 * here + low) < 1e-2 * h * (1 + np.abs(here))  # nor in the slope
         np.testing.assert_allclose(slope[:, *place][smooth], ((above - below) / (2 * h))[smooth], rtol=1e-7, atol=1e-8)
 
 
-@every_loss
-@every_target
+@every_loss_and_target
 @both_dtypes
-def test_it_is_finite_and_quiet_at_1000(loss, target, dtype):
+def test_it_is_finite_and_quiet_at_1000(name, target, dtype):
     output, y = case(target, dtype=dtype)
-    output = np.where(output > 0, 1000, -1000).astype(dtype)
+    output = np.where(output > 0, LARGEST.get(name, 1000), -1000).astype(dtype)
     with np.errstate(all="raise", under="ignore"):
-        value, slope = loss(output, y)
+        value, slope = ALL[name](output, y)
     assert np.isfinite(value).all() and np.isfinite(slope).all()
 
 
-@every_loss
-@every_target
+@every_loss_and_target
 @both_dtypes
-def test_loss_and_slope_have_their_shapes_and_the_dtype_of_the_output(loss, target, dtype):
+def test_loss_and_slope_have_their_shapes_and_the_dtype_of_the_output(name, target, dtype):
     output, y = case(target, dtype=dtype)
     for array in (output, y):
         array.flags.writeable = False
-    value, slope = loss(output, y)
+    value, slope = ALL[name](output, y)
     assert (value.shape, value.dtype) == ((5,), output.dtype)
     assert (slope.shape, slope.dtype) == (output.shape, output.dtype)
 
 
-@every_loss
-@every_target
+@every_loss_and_target
 @both_dtypes
 @pytest.mark.parametrize("batch", [1, 32, 341])
 @pytest.mark.parametrize("shared", [False, True], ids=["own batches", "one batch"])
-def test_a_run_alone_is_its_row_among_five_bit_for_bit(loss, target, dtype, batch, shared):
+def test_a_run_alone_is_its_row_among_five_bit_for_bit(name, target, dtype, batch, shared):
     output, y = case(target, batch=batch, dtype=dtype)
     y = y[:1] if shared else y
-    together = loss(output, y)
+    together = ALL[name](output, y)
     for run in range(5):
-        alone = loss(output[run : run + 1].copy(), y if shared else y[run : run + 1].copy())
+        alone = ALL[name](output[run : run + 1].copy(), y if shared else y[run : run + 1].copy())
         for several, one in zip(together, alone, strict=True):
             np.testing.assert_array_equal(several[run : run + 1], one)
 
 
-@every_loss
-@every_target
-def test_it_is_the_mean_over_the_batch(loss, target):
+@every_loss_and_target
+def test_it_is_the_mean_over_the_batch(name, target):
     output, y = case(target)
-    twice = loss(np.tile(output, (1, 2, 1)), np.tile(y, (1, 2, 1)))
-    np.testing.assert_allclose(twice[0], loss(output, y)[0], rtol=1e-14)
-    np.testing.assert_allclose(twice[1][:, :4], loss(output, y)[1] / 2, rtol=1e-14)
+    twice, once = ALL[name](np.tile(output, (1, 2, 1)), np.tile(y, (1, 2, 1))), ALL[name](output, y)
+    np.testing.assert_allclose(twice[0], once[0], rtol=1e-14, atol=1e-15 * (name == "kl_divergence"))
+    np.testing.assert_allclose(twice[1][:, :4], once[1] / 2, rtol=1e-14)
+
+
+def one(name, output, target, **parameters):
+    """Loss and slope of one run on one example."""
+    value, slope = LOSSES[name](np.array([[output]], float), np.array([[target]], float), **parameters)
+    return value[0], slope[0, 0].tolist()
 
 
 def test_values_known_by_hand():
-    def at(name, output, target):
-        return LOSSES[name](np.array([[output]], float), np.array([[target]], float))[0][0]
+    def at(name, output, target, **parameters):
+        return one(name, output, target, **parameters)[0]
 
     assert at("mse", [3], [1]) == 4
     assert at("mse", [3, 1], [1, 1]) == 2
@@ -104,6 +231,85 @@ def test_values_known_by_hand():
     assert at("cross_entropy", [2, -1], [1, 0]) == pytest.approx(at("cross_entropy", [3], [1]), rel=1e-14)
     assert at("perceptron", [-3], [1]) == 3
     assert at("perceptron", [3], [1]) == 0
+    assert at("mae", [3, -1], [1, 0]) == 1.5
+    assert at("huber", [0.5], [0]) == 0.125
+    assert at("huber", [3], [0]) == 2.5
+    assert at("huber", [3], [0], delta=2) == 4
+    assert at("log_cosh", [1], [0]) == pytest.approx(np.log(np.cosh(1)), rel=1e-15)
+    assert at("log_cosh", [1e-9], [0]) == pytest.approx(5e-19, rel=1e-14, abs=0)
+    assert at("log_cosh", [1000], [0]) == 1000 - np.log(2)
+    assert at("quantile", [1], [3]) == 1
+    assert at("quantile", [1], [3], tau=0.75) == 1.5
+    assert at("quantile", [3], [1], tau=0.75) == 0.5
+    assert at("poisson", [0], [3]) == 1
+    assert at("poisson", [1, 0], [2, 5]) == (np.e - 2 + 1) / 2
+    assert at("cross_entropy", [0], [1], smoothing=0.2) == pytest.approx(np.log(2), rel=1e-15)
+    assert at("cross_entropy", [1000], [1], smoothing=0.2) == pytest.approx(100, rel=1e-13)
+    assert at("cross_entropy", [0, -1000], [1, 0], smoothing=0.2) == pytest.approx(100, rel=1e-13)
+    assert at("focal", [0], [1]) == pytest.approx(np.log(2) / 4, rel=1e-15)
+    assert at("focal", [0, 0, 0], [0, 1, 0]) == pytest.approx(np.log(3) * 4 / 9, rel=1e-15)
+    assert at("focal", [-1000], [1]) == at("focal", [-1000, 0], [1, 0]) == 1000
+    assert at("kl_divergence", [0, 0], [0.5, 0.5]) == 0
+    assert at("kl_divergence", [0, 0], [1, 0]) == pytest.approx(np.log(2), rel=1e-15)
+    assert at("kl_divergence", np.log([0.2, 0.8]), [0.5, 0.5]) == pytest.approx(np.log(1.25), rel=1e-14)
+    assert at("hinge", [0.25], [1]) == 0.75
+    assert at("hinge", [2, 2], [1, -1]) == 3
+    assert at("squared_hinge", [2, 2], [1, -1]) == 9
+
+
+def test_slopes_at_kinks_are_those_of_pytorch():
+    assert one("mae", [2], [2]) == (0, [0])
+    assert one("quantile", [2], [2], tau=0.75) == (0, [-0.25])
+    assert one("huber", [1, -1], [0, 0])[1] == [0.5, -0.5]
+    assert one("hinge", [1], [1]) == one("squared_hinge", [1], [1]) == (0, [0])
+    assert one("hinge", [0.5], [1])[1] == [-1]
+
+
+def test_smoothing_gives_its_share_to_all_classes():
+    cross = LOSSES["cross_entropy"]
+    for target in ("one-hot", "0 or 1"):
+        output, y = case(target)
+        smooth = 0.7 * y + 0.3 / (3 if target == "one-hot" else 2)
+        for got, expected in zip(cross(output, y, smoothing=0.3), cross(output, smooth), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-14)
+        for got, expected in zip(cross(output, y, smoothing=0.0), cross(output, y), strict=True):
+            np.testing.assert_array_equal(got, expected)
+
+
+@pytest.mark.parametrize("target", ["0 or 1", *DISTRIBUTIONS])
+def test_focal_at_gamma_0_is_cross_entropy(target):
+    output, y = case(target)
+    for got, expected in zip(VARIED["focal:gamma=0"](output, y), LOSSES["cross_entropy"](output, y), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-13, atol=1e-16)
+
+
+def test_a_distribution_of_softmax_has_divergence_0_from_itself():
+    output = case("distribution")[0]
+    p = np.exp(output) / np.exp(output).sum(axis=-1, keepdims=True)
+    for array in LOSSES["kl_divergence"](output, p):
+        np.testing.assert_allclose(array, 0, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", TEXTBOOK)
+@pytest.mark.parametrize("shape", [(5, 4, 1), (5, 4, 2), (5, 3, 3), (2, 4, 3), (5, 4), (4, 3), (5, 4, 3, 1)], ids=str)
+def test_targets_of_another_shape_are_refused_in_one_line(name, shape):
+    with pytest.raises(InputError) as error:
+        LOSSES[name](np.zeros((5, 4, 3)), np.ones(shape))
+    text = str(error.value)
+    assert text.startswith(f"loss '{name}': output (5, 4, 3) and target {shape} do not fit; it takes ")
+    assert "give the last layer as many units as the target has columns" in text and "\n" not in text
+
+
+def test_a_divergence_over_one_column_is_refused():
+    with pytest.raises(InputError, match=r"'kl_divergence': output \(5, 4, 1\) and target \(1, 4, 1\).*two units"):
+        LOSSES["kl_divergence"](np.zeros((5, 4, 1)), np.ones((1, 4, 1)))
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_formula_reference_and_a_sentence_that_says_what_it_takes_and_that_it_is_a_mean(loss):
+    assert loss.formula and loss.reference
+    assert loss.summary.endswith(".") and "mean" in loss.summary.lower() and "batch" in loss.summary
+    assert "targets" in loss.summary or "one-hot" in loss.summary
 
 
 def test_the_perceptron_with_sgd_at_lr_1_is_the_learning_rule_of_rosenblatt():

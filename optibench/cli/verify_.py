@@ -1,4 +1,4 @@
-"""optibench verify: are the rules right? Traces of third parties, limiting cases, the contract."""
+"""optibench verify: are the rules right? Traces of third parties, limiting cases, the contract; DeepOBS's numbers."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from optibench.cli.options import find, plugin_options
+from optibench.pieces import InputError
 from optibench.registry import Registry
 
 
@@ -28,9 +29,14 @@ def command(
 ) -> None:
     """Check OPTIMIZERs, all by default, against traces of other libraries, limiting cases and the contract.
 
-    A wrapper is checked around gd and adam. Exit status 1 if a check fails.
+    A wrapper is checked around gd and adam. The name `deepobs` runs DeepOBS's quadratic_deep and sets our losses beside
+    the published ones. Exit status 1 if a check fails.
     """
     found = find(folders, modules)
+    if "deepobs" in optimizers:
+        if len(optimizers) > 1:
+            raise InputError("deepobs is no optimizer: verify it by itself")
+        context.exit(_deepobs(found, as_json))
     from optibench.verify import verify
 
     checks = [check for name in _names(optimizers, found) for check in verify(found.get("optimizer", name), found)]
@@ -60,6 +66,31 @@ def command(
         )
         click.echo(f"{len(checks)} checks ({kinds}): {len(failed) or 'none'} failed")
     context.exit(1 if failed else 0)
+
+
+def _deepobs(found: Registry, as_json: bool) -> int:
+    """The published losses and ours, a line each; the exit status."""
+    from optibench.verify.deepobs import compare  # brings pandas
+
+    rows = list(compare(found))
+    if as_json:
+        click.echo(json.dumps([{**asdict(row), "ok": row.ok} for row in rows], indent=2).replace("NaN", "null"))
+    else:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("optimizer")
+        for name in ("lr", "published", "ours", "apart", "allowed", "verdict"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for row in rows:
+            lost = row.published != row.published
+            ours = f"{row.diverged} of {row.seeds} diverged" if row.diverged else f"{row.mean:.4f}"
+            apart = ("", "") if lost or row.diverged else (f"{abs(row.mean - row.published):.4f}", f"{row.allowed:.4f}")
+            theirs = "diverged" if lost else f"{row.published:.4f}"
+            verdict = "ok" if row.ok else "FAILED"
+            table.add_row(row.optimizer, f"{row.lr:g}", theirs, ours, *apart, verdict)
+        Console().print(table)
+        failed = sum(not row.ok for row in rows)
+        click.echo(f"{len(rows)} settings, {rows[0].seeds} seeds each: {failed or 'none'} failed")
+    return 0 if all(row.ok for row in rows) else 1
 
 
 def _names(given: tuple[str, ...], found: Registry) -> list[str]:

@@ -10,7 +10,7 @@ from optibench.problems.data import splits
 
 @problem
 def matrix_factorisation(*, rank: int = 3) -> Problem:
-    """|U V' - M|^2 / 2 n m for 178 wines by 13 measurements at rank 3: not convex, with saddles, known minimum."""
+    """178 wines by 13 measurements as a product U V' of rank 3, mean squared error: saddles, but a known minimum."""
     train, validation, test = splits("wine")
     matrix = np.concatenate([train[0], validation[0], test[0]])
     n, m = matrix.shape

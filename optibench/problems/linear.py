@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from optibench.losses import cross_entropy, mse, perceptron
+from optibench.losses import cross_entropy, mse, perceptron, poisson, squared_hinge
 from optibench.networks.layers import Dense
 from optibench.networks.network import Network
 from optibench.networks.problem import Splits, network_problem, one_hot
@@ -18,6 +18,8 @@ from optibench.problems.data import splits, targets
 DIABETES_MINIMUM = 0.45993245116141085
 BREAST_CANCER_MINIMUM = 0.09980452649722285
 RIDGE_MINIMUM = 0.4758437155159368
+POISSON_MINIMUM = 0.9292853519147426
+SVM_MINIMUM = 0.06354420288705567
 SOFTMAX_MINIMUM = 0.0810099159113502
 
 #: (outputs, targets, direction), all (R, B, K) -> the second derivative of the loss along the direction, (R, B, K).
@@ -36,6 +38,15 @@ def of_logits(output: Array, target: Array, along: Array) -> Array:
     e = np.exp(output - output.max(axis=-1, keepdims=True))
     p = e / e.sum(axis=-1, keepdims=True)
     return p * (along - (p * along).sum(axis=-1, keepdims=True)) / along.shape[1]
+
+
+def of_margins(output: Array, target: Array, along: Array) -> Array:
+    """2 where the margin is less than 1."""
+    return np.where(output * target < 1, 2 * along / along.shape[1], 0).astype(along.dtype)
+
+
+def of_rates(output: Array, target: Array, along: Array) -> Array:
+    return np.exp(output) * along / (along.shape[1] * along.shape[2])
 
 
 def linear_model(
@@ -100,6 +111,21 @@ def diabetes_ridge() -> Problem:
 
 
 @problem
+def diabetes_poisson() -> Problem:
+    """Poisson regression of the progression of diabetes, as a multiple of its mean; convex, known optimum."""
+    mean = splits("diabetes")[0][1].mean()
+    return linear_model(
+        "diabetes-poisson",
+        poisson,
+        of_rates,
+        targets("diabetes", lambda y: y[:, None] / mean),
+        minimum=POISSON_MINIMUM,
+        source=f"{DIABETES}; minimum by Newton's method",
+        epochs=100,
+    )
+
+
+@problem
 def breast_cancer_logistic() -> Problem:
     """Logistic regression of malignant or benign on thirty measurements, L2 penalty 1e-2; convex, known optimum."""
     return linear_model(
@@ -126,6 +152,22 @@ def breast_cancer_perceptron() -> Problem:
         classes=True,
         smooth=False,
         source=f"{BREAST_CANCER}; loss: Rosenblatt 1958",
+        epochs=50,
+    )
+
+
+@problem
+def breast_cancer_svm() -> Problem:
+    """A linear support vector machine with squared hinge on malignant or benign, L2 1e-2; convex, known optimum."""
+    return linear_model(
+        "breast-cancer-svm",
+        squared_hinge,
+        of_margins,
+        targets("breast_cancer", lambda y: 2.0 * y[:, None] - 1),
+        l2=1e-2,
+        classes=True,
+        minimum=SVM_MINIMUM,
+        source=f"{BREAST_CANCER}; loss: Tang 2013, arXiv:1306.0239; minimum by Newton's method",
         epochs=50,
     )
 

@@ -176,6 +176,25 @@ def against_torch():
     ours = engine(problems="digits-mlp", optimizers="adam", lr=list(RATES), epochs=5)
     compare("digits-mlp, 100 runs, torch eager", ours, lambda: [eager() for _ in range(5)], "0.1", scale=20)
 
+    images = build(FOUND, ("digits-cnn", {})).train
+    pixels, classes = (
+        torch.tensor(images[0], dtype=torch.float32).permute(0, 3, 1, 2),
+        torch.tensor(images[1].argmax(1)),
+    )
+
+    def eager_cnn():
+        nn = torch.nn
+        stack = [nn.Conv2d(1, 16, 3), nn.ReLU(), nn.Conv2d(16, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten()]
+        model = nn.Sequential(*stack, nn.Linear(128, 10))
+        adam = torch.optim.Adam(model.parameters(), lr=1e-3)
+        for rows in torch.tensor(order):
+            adam.zero_grad()
+            nn.functional.cross_entropy(model(pixels[rows]), classes[rows]).backward()
+            adam.step()
+
+    ours = engine(measured=False, problems="digits-cnn", optimizers="adam", lr=list(RATES[::3][:32]), epochs=5)
+    compare("digits-cnn, 32 runs, torch eager", ours, lambda: [eager_cnn() for _ in range(4)], "1, aim 0.7", scale=8)
+
 
 def outside():
     """The share of the training's time that is neither the problem's nor the rule's."""

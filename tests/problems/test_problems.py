@@ -186,7 +186,7 @@ def test_a_start_is_a_pure_function_of_its_stream(problem):
     first, again, other = (problem.start(np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert first.shape == (problem.size,) and np.isfinite(first).all()
     np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
+    assert np.array_equal(first, other) == (problem.name == "deepobs-quadratic-deep")  # which starts at (1, ..., 1)
 
 
 FINGERPRINTS = """
@@ -250,7 +250,7 @@ def test_splits_have_fixed_sizes_and_share_no_example(name, sizes):
     assert not (rows[0] & rows[1] or rows[0] & rows[2] or rows[1] & rows[2])
 
 
-@each(PROBLEMS, test=True)
+@each(PROBLEMS, validation=True)
 def test_held_out_examples_look_like_training_examples(problem):
     for part in (problem.validation, problem.test):
         assert [array.shape[1:] for array in part] == [array.shape[1:] for array in problem.train]
@@ -352,6 +352,32 @@ def test_the_minimum_of_digits_softmax_is_that_of_scikit_learn():
     top = logits.max(axis=1)
     loss = (np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top - (logits * y).sum(axis=1)).mean()
     assert problem.minimum == pytest.approx(loss + 1e-3 / 2 * (model.coef_**2).sum(), rel=0, abs=1e-10)
+
+
+def test_the_minimum_of_diabetes_poisson_is_that_of_scikit_learn():
+    from sklearn.linear_model import PoissonRegressor
+
+    problem = PROBLEMS["diabetes-poisson"]
+    x, y = problem.train[0], problem.train[1][:, 0]
+    model = PoissonRegressor(alpha=0, solver="newton-cholesky", tol=1e-12, max_iter=1000).fit(x, y)
+    o = x @ model.coef_ + model.intercept_
+    assert problem.minimum == pytest.approx((np.exp(o) - y * o).mean(), rel=0, abs=1e-10)
+
+
+def test_the_minimum_of_breast_cancer_svm_is_that_of_scipy():
+    from scipy.optimize import minimize
+
+    problem = PROBLEMS["breast-cancer-svm"]
+    x, y = extended(problem)
+    penalty = 1e-2 * np.append(np.ones(30), 0)
+
+    def loss(w):
+        short = np.maximum(0, 1 - y * (x @ w))
+        return (short**2).mean() + penalty @ w**2 / 2, -2 * (short * y) @ x / len(x) + penalty * w
+
+    options = {"maxiter": 10_000, "ftol": 1e-16, "gtol": 1e-12}
+    found = minimize(loss, np.zeros(31), jac=True, method="L-BFGS-B", options=options)
+    assert problem.minimum == pytest.approx(found.fun, rel=0, abs=1e-10)
 
 
 def test_the_minimum_of_matrix_factorisation_is_reached_from_its_start():
