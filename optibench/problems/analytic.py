@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from optibench.pieces import Array, Problem, blocks_of, problem
+from optibench.pieces import Array, Problem, blocks_of, nearest, problem
+
+#: How the eigenvalues lie between 1 and the condition number: (dimension, condition) -> (P,).
+SPECTRA: dict[str, Callable[[int, float], Array]] = {
+    "log": lambda n, condition: np.geomspace(1, condition, n),
+    "linear": lambda n, condition: np.linspace(1, condition, n),
+    "two-clusters": lambda n, condition: np.where(np.arange(n) < n // 2, 1.0, condition) * np.linspace(0.99, 1.01, n),
+}
 
 
 @problem
-def quadratic(*, dimension: int = 10, condition: float = 100.0) -> Problem:
-    """A rotated quadratic, w'Hw / 2: eigenvalues spaced evenly in the logarithm from 1 to the condition number."""
+def quadratic(*, dimension: int = 10, condition: float = 100.0, spectrum: str = "log") -> Problem:
+    """A rotated quadratic, w'Hw / 2: eigenvalues from 1 to the condition number, evenly in the logarithm by default."""
     if dimension < 1 or condition < 1:
         raise ValueError("dimension and condition must be at least 1")
+    if spectrum not in SPECTRA:
+        raise ValueError(f"spectrum = '{spectrum}' is none; {nearest(spectrum, SPECTRA)}")
     rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((dimension, dimension)))[0]
-    hessian = rotation * np.geomspace(1, condition, dimension) @ rotation.T
+    hessian = rotation * SPECTRA[spectrum](dimension, condition) @ rotation.T
     hessian = (hessian + hessian.T) / 2
 
     def product(v: Array) -> Array:
@@ -40,33 +51,36 @@ def quadratic(*, dimension: int = 10, condition: float = 100.0) -> Problem:
 
 
 @problem
-def rosenbrock() -> Problem:
-    """Rosenbrock's curved valley, (1 - x)^2 + 100 (y - x^2)^2, from around (-1.2, 1)."""
+def rosenbrock(*, dimension: int = 2) -> Problem:
+    """Rosenbrock's curved valley, the sum of (1 - x)^2 + 100 (y - x^2)^2 over neighbours, from around (-1.2, 1)."""
+    if dimension < 2:
+        raise ValueError("dimension must be at least 2")
+    start = np.where(np.arange(dimension) % 2, 1.0, -1.2)
 
     def value_grad(w: Array) -> tuple[Array, Array]:
-        x, y = w[:, 0], w[:, 1]
+        x, y = w[:, :-1], w[:, 1:]
         a, b = 1 - x, y - x * x
-        g = np.empty_like(w)
-        g[:, 0] = -2 * a - 400 * x * b
-        g[:, 1] = 200 * b
-        return a * a + 100 * b * b, g
+        g = np.zeros_like(w)
+        g[:, :-1] = -2 * a - 400 * x * b
+        g[:, 1:] += 200 * b
+        return (a * a + 100 * b * b).sum(axis=-1), g
 
     def hessian_product(w: Array, v: Array) -> Array:
-        x, y = w[:, 0], w[:, 1]
-        product = np.empty_like(v)
-        product[:, 0] = (2 - 400 * (y - 3 * x * x)) * v[:, 0] - 400 * x * v[:, 1]
-        product[:, 1] = -400 * x * v[:, 0] + 200 * v[:, 1]
+        x, y = w[:, :-1], w[:, 1:]
+        product = np.zeros_like(v)
+        product[:, :-1] = (2 - 400 * (y - 3 * x * x)) * v[:, :-1] - 400 * x * v[:, 1:]
+        product[:, 1:] += -400 * x * v[:, :-1] + 200 * v[:, 1:]
         return product
 
     return Problem(
         "rosenbrock",
-        start=lambda rng: np.array([-1.2, 1.0]) + 0.1 * rng.standard_normal(2),
+        start=lambda rng: start + 0.1 * rng.standard_normal(dimension),
         value_grad=value_grad,
         hessian_product=hessian_product,
-        blocks=blocks_of(w=(2,)),
+        blocks=blocks_of(w=(dimension,)),
         minimum=0.0,
-        minimizer=(1.0, 1.0),
-        source="Rosenbrock 1960, doi:10.1093/comjnl/3.3.175; the minimum is 0 at (1, 1) by construction",
-        domain=((-2.0, 2.0), (-1.0, 3.0)),
+        minimizer=(1.0,) * dimension,
+        source="Rosenbrock 1960, doi:10.1093/comjnl/3.3.175; the minimum is 0 at (1, ..., 1) by construction",
+        domain=((-2.0, 2.0), (-1.0, 3.0)) if dimension == 2 else (),
         epochs=2000,
     )

@@ -20,6 +20,10 @@ FACTORIES = REGISTRY["problem"]
 VARIANTS = [
     ("quadratic", {"dimension": 2}),
     ("quadratic", {"dimension": 7, "condition": 10.0}),
+    ("quadratic", {"dimension": 7, "spectrum": "linear"}),
+    ("quadratic", {"dimension": 7, "spectrum": "two-clusters"}),
+    *((name, {"dimension": 5}) for name in ("rosenbrock", "styblinski-tang", "rastrigin", "ackley", "griewank")),
+    ("levy", {"dimension": 5}),
     ("digits-mlp", {"activation": REGISTRY.get("activation", "relu")}),
     ("xor-mlp", {"activation": REGISTRY.get("activation", "sigmoid")}),
     *((name, {"activation": REGISTRY.get("activation", "tanh")}) for name in ("digits-cnn", "mnist-mlp")),
@@ -193,7 +197,7 @@ FINGERPRINTS = """
 import json
 from optibench.registry import registry
 found = registry()
-activation = lambda value: found.get("activation", value) if isinstance(value, str) else value
+activation = lambda value: found["activation"].get(value, value)
 chosen = [found.get("problem", n)(**{k: activation(v) for k, v in given.items()}) for n, given in VARIANTS]
 print(json.dumps({problem.name: problem.fingerprint for problem in chosen}))
 """
