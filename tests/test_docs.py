@@ -193,7 +193,7 @@ def test_the_examples_of_the_docs_train_together(tmp_path):
     for number, block in enumerate(blocks(PLUGINS, "python")):
         (tmp_path / f"doc{number}.py").write_text(block)
     results = ob.run(
-        ["sphere", "iris-mlp", "xor-mlp:activation=bent"],
+        ["paraboloid", "iris-mlp", "xor-mlp:activation=bent"],
         ["adagrad_norm", "slow_start+gd"],
         lr=[0.1, 0.01],
         seeds=2,
