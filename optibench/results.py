@@ -103,6 +103,7 @@ def load(folder: Path | str) -> Results:
         frame["lr"] = np.nan
     if "loss" not in frame:
         frame["loss"] = np.nan
+    frame["gap"] = frame["loss"] - frame["minimum"].astype(float)  # nan where no minimum is known
     frame = frame.sort_values(["problem", "optimizer", "lr", "seed", "id"], ignore_index=True)
     rest = [name for name in frame if name not in FIRST and name not in lists]
     described = folder / "experiment.toml"

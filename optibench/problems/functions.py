@@ -459,9 +459,9 @@ def noisy(factory: ProblemFactory) -> ProblemFactory:
     return problem(build, name=f"noisy-{factory.name}")
 
 
-FUNCTIONS = [
-    *(sphere, ellipsoid, styblinski_tang, rastrigin, ackley, griewank, levy),
+PLANE = (
     *(beale, booth, branin, himmelblau, six_hump_camel, three_hump_camel, matyas),
     *(saddle, monkey_saddle, ravine, plateau),
-]
-NOISY = [noisy(factory) for factory in (sphere, rosenbrock, beale, branin, himmelblau)]
+)
+FUNCTIONS = [*(sphere, ellipsoid, styblinski_tang, rastrigin, ackley, griewank, levy), *PLANE]
+NOISY = [noisy(factory) for factory in (sphere, rosenbrock, *PLANE)]
