@@ -106,7 +106,8 @@ def test_over_all_examples_the_noise_is_gone_and_over_one_it_tilts(factory):
     plain = plain_factory(**({"dimension": 2} if "dimension" in plain_factory.parameters else {}))
     problem, w = factory(), np.random.default_rng(0).uniform(-1, 1, (3, 2))
     (noise,) = problem.train
-    np.testing.assert_allclose(noise.mean(axis=0), 0, atol=1e-15)
+    for part in (noise, noise[:256]):  # curves are measured on 256 examples
+        np.testing.assert_allclose(part.mean(axis=0), 0, atol=1e-15)
     assert noise.shape == (1000, 2) and np.abs(noise.std(axis=0) - 1).max() < 0.05
     for found, expected in zip(problem.value_grad(w, noise[None]), plain.value_grad(w), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12)
