@@ -114,6 +114,8 @@ def catalogue() -> str:
     rows = ["| name | formula | hyperparameters | what it is | source |", "|---|---|---|---|---|"]
     for kind in ("optimizer", "wrapper"):
         for name, piece in found[kind].items():
+            if not found.is_builtin(kind, name):
+                continue
             facts = piece.facts if kind == "wrapper" else vars(piece)
             numbers = ", ".join(f"{key} {value:g}" for key, value in piece.hyperparameters.items())
             options = ", ".join(f"{key} {value}" for key, value in piece.options.items())
@@ -126,7 +128,10 @@ def catalogue() -> str:
 def collection() -> str:
     """The table of docs/problems.md: size, examples, minimum and source of every problem."""
     rows = ["| name | what it is | parameters | examples | minimum | source |", "|---|---|---|---|---|---|"]
-    for name, piece in Registry()["problem"].items():
+    found = Registry()
+    for name, piece in found["problem"].items():
+        if not found.is_builtin("problem", name):
+            continue
         if piece.function.__module__.endswith(".extra"):
             rows.append(f"| `{name}` | {piece.summary} | | | | an extra |")
             continue

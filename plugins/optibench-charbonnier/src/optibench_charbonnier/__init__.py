@@ -11,7 +11,7 @@ from optibench.problems.linear import progression
     formula=r"\frac{1}{BK} \sum (\sqrt{1 + e^2} - 1)", reference="Charbonnier et al. 1994, doi:10.1109/ICIP.1994.413553"
 )
 def charbonnier(output, target):
-    """Half the squared error near 0, linear far out, and smooth between: outliers pull with a bounded force."""
+    """Half the square near 0, linear far out; the mean over batch and outputs; targets are real numbers."""
     error = output - target  # (R, B, K)
     root = np.sqrt(1 + error**2)
     each = (root - 1).reshape(len(error), -1)
