@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from optibench.hookspecs import hookimpl
 from optibench.pieces import (
+    VERSION,
     Figure,
     InputError,
     Problem,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from optibench.results import Results
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = [
     "Figure", "InputError", "Problem", "Suite", "activation", "blocks_of", "executor", "hookimpl", "load", "loss",
     "metric", "minimize", "optimizer", "problem", "run", "schedule", "wrapper",
@@ -45,12 +46,17 @@ def run(
     optimizers: Any,
     *,
     lr: Any = None,
+    tune: str | None = None,
+    compare: str | None = None,
     activation: Any = None,
+    initialisation: Any = None,
     seeds: int = 10,
+    tuning_seeds: int | None = None,
+    reference: str | None = None,
     epochs: int | None = None,
     steps: int | None = None,
     gradient_evaluations: int | None = None,
-    batch: int | str | None = None,
+    batch: Any = None,
     sampler: str | None = None,
     schedule: Any = None,
     l2: float | None = None,
@@ -65,10 +71,11 @@ def run(
     plugins: Any = (),
     modules: Any = (),
 ) -> Results:
-    """Run every optimizer on every problem, at every rate and seed.
+    """Tune every optimizer on every problem, then run it on fresh seeds, at its default and as tuned.
 
     ``problems`` and ``optimizers`` are names, ``"adam:beta1=0.8"``, tables with a name and settings, or the pieces
-    themselves, registered or not; ``lr`` is "LO:HI:COUNT", "a,b,c", a number or a list. Results stay in ``out``, where
+    themselves, registered or not; ``lr`` is "LO:HI:COUNT", "a,b,c", a number or a list: the grid that is tuned on, or
+    with ``tune="none"`` the rates that are run. ``compare`` names another factor, whose levels are a list. Results stay in ``out``, where
     the same call finds them again; without it they live in memory. With one worker, the default, all happens in this
     process, and a plugin that ends its process ends yours; with more, call from under ``if __name__ == "__main__"``.
     Raises InputError, one line, on what makes no sense.
@@ -76,8 +83,9 @@ def run(
     from optibench.api import run_experiment  # brings pandas
 
     facts = {
-        "problems": problems, "optimizers": optimizers, "lr": lr, "activation": activation, "seeds": seeds,
-        "epochs": epochs, "steps": steps,
+        "problems": problems, "optimizers": optimizers, "lr": lr, "tune": tune, "compare": compare,
+        "activation": activation, "initialisation": initialisation, "seeds": seeds, "tuning_seeds": tuning_seeds,
+        "reference": reference, "epochs": epochs, "steps": steps,
         "gradient_evaluations": gradient_evaluations, "batch": batch, "sampler": sampler, "schedule": schedule,
         "dtype": dtype, "l2": l2, "clip_value": clip_value, "clip_norm": clip_norm, "centralise": centralise,
     }  # fmt: skip

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from optibench.execute import execute
+from optibench.experiment import experiment
 from optibench.pieces import InputError, Optimizer, Problem, ProblemFactory
-from optibench.plan import experiment
 from optibench.registry import Registry, Sources, registry
 from optibench.results import Results, load
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from optibench.experiment import Experiment
 from optibench.pieces import InputError, Problem, label
-from optibench.plan import Cohort, Experiment, plan, remaining
+from optibench.plan import Cell, Cohort, cells, remaining
+from optibench.protocol import Protocol
 from optibench.registry import Registry, reason
 from optibench.store import Store
 from optibench.work import Task, built
@@ -23,13 +25,16 @@ SMALL = 30_000
 
 @dataclass(frozen=True)
 class Progress:
-    """How far an experiment is, after each cohort: counts of runs by status; ``now`` is what ended last."""
+    """How far an experiment is, after each cohort: counts of runs by status; ``now`` is what ended last.
+
+    ``total`` is an estimate until the last stage has begun: what is tried next depends on what was found.
+    """
 
     runs: int
     total: int
     kept: int
     statuses: Counter[str]
-    work: float  # the share of the steps that are done
+    work: float  # the share of the work that is done, about
     now: str
 
 
@@ -46,46 +51,97 @@ def execute(
 ) -> None:
     """Fill the store in ``folder`` with the runs of an experiment; what it has is not repeated."""
     store = Store(folder).open()
-    done, left_out = store.done(timeout)
+    known, left_out = store.done(timeout)
     for line in left_out:
         on_warning(line)
-    every = plan(what, registry)
+    every = cells(what, registry)
     for line in _overruled(what, every, registry):
         on_warning(line)
-    cohorts = remaining(every, done)
-    store.write_experiment(what, (run.id for cohort in every for run in cohort.runs))
-    for choice in what.problems:
-        _surface(store, built(registry, choice))
-    total = sum(len(cohort.runs) for cohort in every)
-    kept = total - sum(len(cohort.runs) for cohort in cohorts)
+    problems = [built(registry, cell.cohort.problem) for cell in every]
+    protocol = Protocol(what, every, problems, known)
+    store.write_experiment(what)
+    for problem in {problem.name: problem for problem in problems}.values():
+        _surface(store, problem)
     workers = workers or cores()
-    local = registry.is_local
-    cost = [_work(cohort) for cohort in cohorts]
-    cohorts = [cohorts[place] for place in np.argsort(cost, kind="stable")[::-1]]  # the longest first: no long tail
-    if executor is None:
-        trusted = all(registry.is_builtin("optimizer", cohort.optimizer) for cohort in cohorts)
-        trusted = trusted and all(registry.is_builtin("problem", cohort.problem[0]) for cohort in cohorts)
-        small = sum(cohort.steps for cohort in cohorts) < SMALL and trusted
-        executor = "inline" if local or small or (workers == 1 and trusted) else "processes"
-    if local and executor != "inline":
-        raise InputError(f"executor '{executor}': pieces that are not registered run in this process; use 'inline'")
+    executor = _executor(what, every, registry, workers, protocol.expected, executor)
     task = Task(store.folder, registry.sources, timeout, registry if executor == "inline" else None)
-    statuses: Counter[str] = Counter()
-    finished, spent, whole = kept, 0.0, sum(cost) or 1.0
-    on_progress(Progress(finished, total, kept, statuses, 0.0, ""))
-    for cohort, error in registry.get("executor", executor)(task, cohorts, workers, timeout):
+    count = Count(protocol.expected)
+
+    def stages() -> Iterator[list[Cohort]]:
+        for stage, cohorts in protocol.stages():
+            store.write_protocol(protocol.facts(), protocol.ids)
+            left = remaining(cohorts, known)
+            count.begin(stage, cohorts, left)
+            on_progress(count.progress())
+            yield sorted(left, key=_work, reverse=True)  # the longest first: no long tail
+
+    for cohort, error in registry.get("executor", executor)(task, stages(), workers, timeout):
         if error is not None:
             _save_lost(task, cohort, registry, error)
-        finished += len(cohort.runs)
-        spent += _work(cohort)
-        statuses.update(store.ending(cohort))
-        now = f"{label(*cohort.problem)} · {cohort.label}"
-        on_progress(Progress(finished, total, kept, Counter(statuses), spent / whole, now))
+        ended = store.ended(cohort)
+        known.update(ended)
+        count.end(cohort, [one.status for one in ended.values()])
+        on_progress(count.progress())
+    if count.expected != count.planned:
+        count.expected = count.planned
+        on_progress(count.progress())
+    for line in protocol.edges():
+        on_warning(line)
 
 
-def _overruled(what: Experiment, cohorts: list[Cohort], registry: Registry) -> list[str]:
+@dataclass
+class Count:
+    """Runs and their work, planned so far and done; ``expected`` runs in all, of which later stages may need others."""
+
+    expected: float
+    planned: int = 0
+    kept: int = 0
+    runs: int = 0
+    work: float = 0.0
+    spent: float = 0.0
+    statuses: Counter[str] = field(default_factory=Counter)
+    now: str = ""
+    stage: str = ""
+
+    def begin(self, stage: str, cohorts: list[Cohort], left: list[Cohort]) -> None:
+        self.stage, total = stage, sum(len(cohort.runs) for cohort in cohorts)
+        kept = total - sum(len(cohort.runs) for cohort in left)
+        self.planned += total
+        self.kept += kept
+        self.runs += kept
+        self.work += sum(_work(cohort) for cohort in left)
+
+    def end(self, cohort: Cohort, statuses: list[str]) -> None:
+        self.runs += len(statuses)
+        self.spent += _work(cohort)
+        self.statuses.update(statuses)
+        self.now = f"{self.stage}: {label(*cohort.problem)} · {cohort.label}"
+
+    def progress(self) -> Progress:
+        """Work that no stage has planned yet is taken to be like that of the planned ones, run by run."""
+        total = max(self.expected, self.planned)
+        work = (self.work or 1.0) * total / max(self.planned - self.kept, 1)
+        share = 1.0 if self.runs >= total else self.spent / work
+        return Progress(self.runs, round(total), self.kept, Counter(self.statuses), share, self.now or self.stage)
+
+
+def _executor(
+    what: Experiment, cells: list[Cell], registry: Registry, workers: int, runs: float, asked: str | None
+) -> str:
+    """Where to train: in this process what is small and trusted or has pieces that only this process knows."""
+    if asked is None:
+        trusted = all(registry.is_builtin("optimizer", cell.rule.name) for cell in cells)
+        trusted = trusted and all(registry.is_builtin("problem", cell.cohort.problem[0]) for cell in cells)
+        small = sum(cell.cohort.steps * max(1, runs / len(cells) / cell.size) for cell in cells) < SMALL and trusted
+        asked = "inline" if registry.is_local or small or (workers == 1 and trusted) else "processes"
+    if registry.is_local and asked != "inline":
+        raise InputError(f"executor '{asked}': pieces that are not registered run in this process; use 'inline'")
+    return asked
+
+
+def _overruled(what: Experiment, cells: list[Cell], registry: Registry) -> list[str]:
     """A batch of all examples leaves a sampler that was asked for nothing to choose."""
-    chosen = [cohort for cohort in cohorts if registry.get("optimizer", cohort.optimizer).batch is None]
+    chosen = [cell.cohort for cell in cells if cell.rule.batch is None]
     whole = sorted({label(*cohort.problem) for cohort in chosen if cohort.batch and cohort.sampler == "full"})
     if what.sampler in ("full", "reshuffle") or not whole:
         return []

@@ -1,6 +1,7 @@
 """Where cohorts are trained: in this process, or in a pool of processes with a time limit for each cohort.
 
-An executor is ``(task, cohorts, workers, timeout) -> iterator of (cohort, None or exception)``, as they end.
+An executor is ``(task, stages, workers, timeout) -> iterator of (cohort, None or exception)``, as they end. A stage is
+a list of cohorts; the next is asked for when all of it has been handed back, for what it holds may depend on that.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from optibench.plan import Cohort
 GRACE = 60.0
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
+Stages = Iterator[list[Cohort]]
 Ended = Iterator[tuple[Cohort, BaseException | None]]
 
 
 @executor
-def inline(task: Callable[[Cohort], None], cohorts: list[Cohort], workers: int, timeout: float | None) -> Ended:
+def inline(task: Callable[[Cohort], None], stages: Stages, workers: int, timeout: float | None) -> Ended:
     """In this process, one cohort after the other."""
-    for cohort in cohorts:
+    for cohort in (cohort for cohorts in stages for cohort in cohorts):
         try:
             task(cohort)
             yield cohort, None
@@ -33,7 +35,7 @@ def inline(task: Callable[[Cohort], None], cohorts: list[Cohort], workers: int, 
 
 
 @executor
-def processes(task: Callable[[Cohort], None], cohorts: list[Cohort], workers: int, timeout: float | None) -> Ended:
+def processes(task: Callable[[Cohort], None], stages: Stages, workers: int, timeout: float | None) -> Ended:
     """In a pool of fresh processes, one BLAS thread each; a hung or crashed one costs its own cohort only."""
     from multiprocessing import get_context  # these two are heavy, and `optibench list` needs neither
     from queue import SimpleQueue
@@ -43,15 +45,16 @@ def processes(task: Callable[[Cohort], None], cohorts: list[Cohort], workers: in
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))  # read when a worker loads its BLAS
     ended: SimpleQueue[tuple[Cohort, Any]] = SimpleQueue()
-    pool: Any = ProcessPool(max_workers=min(workers, len(cohorts)), context=get_context("spawn"), initializer=_start)
+    pool: Any = ProcessPool(max_workers=workers, context=get_context("spawn"), initializer=_start)
     try:
         limit = None if timeout is None else timeout + GRACE
-        for cohort in cohorts:
-            future = pool.schedule(task, args=[cohort], timeout=limit)
-            future.add_done_callback(partial(_note, ended, cohort))
-        for _ in cohorts:
-            cohort, future = ended.get()
-            yield cohort, future.exception()
+        for cohorts in stages:
+            for cohort in cohorts:
+                future = pool.schedule(task, args=[cohort], timeout=limit)
+                future.add_done_callback(partial(_note, ended, cohort))
+            for _ in cohorts:
+                cohort, future = ended.get()
+                yield cohort, future.exception()
         pool.close()
     except BaseException:
         pool.stop()

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult, approx_fprime
 
+from optibench.experiment import scheduled
 from optibench.pieces import Array, InputError, Optimizer, Problem, blocks_of, nearest
-from optibench.plan import alone, scheduled
+from optibench.plan import alone
 from optibench.registry import registry
 from optibench.solving import begin
 from optibench.transforms import transforms

@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+VERSION = "0.1.0"
 Array = NDArray[Any]
 
 #: What a rule may ask for by name, and what it gets.
@@ -84,6 +85,9 @@ class Optimizer:
     evaluations: float = 1  # of gradient, loss or Hessian product, a step; nan where it varies
     coordinatewise: bool | None = None  # no coordinate sees another; by default, unless the rule asks for more than g
     scale_free: bool = False  # at eps = 0 a gradient ten times as long changes nothing
+    contains: Mapping[str, Mapping[str, float]] = field(
+        default_factory=dict
+    )  # rules that it is at these settings, at the same rate: {"gd": {"momentum": 0}}
     trace: str = ""  # a file of reference traces, beside the plugin's own
     solution: Callable[..., Any] | None = None
     wraps: tuple[Callable[..., Any], ...] = ()  # the functions of the optimizers inside a wrapper
@@ -161,7 +165,7 @@ def optimizer(rule: Callable[..., Any] | None = None, /, **facts: Any) -> Any:
 #: What the decorators take besides the name.
 FACTS = (
     "batch", "parent", "formula", "reference", "space", "ranges", "evaluations", "coordinatewise", "scale_free",
-    "trace", "solution",
+    "contains", "trace", "solution",
 )  # fmt: skip
 
 
@@ -232,7 +236,7 @@ class Metric(Function):
 
 
 class Executor(Function):
-    """``(task, cohorts, workers, timeout) -> iterator of (cohort, None or exception)``, as they end."""
+    """``(task, stages, workers, timeout) -> iterator of (cohort, None or exception)``, as they end."""
 
 
 Kind = TypeVar("Kind", bound=Function)

@@ -55,12 +55,13 @@ def _once(problem: Problem, predict: Callable[..., Array], point: Array) -> Call
 
 
 def part(problem: Problem) -> Problem:
-    """The same problem with at most PART examples in each split."""
+    """The same problem with at most PART examples in each split; all for training where a minimum is known of them."""
 
     def first(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
         return tuple(array[:PART] for array in arrays)
 
-    return replace(problem, train=first(problem.train), validation=first(problem.validation), test=first(problem.test))
+    train = first(problem.train) if problem.minimum is None else problem.train
+    return replace(problem, train=train, validation=first(problem.validation), test=first(problem.test))
 
 
 def points(cohort: Cohort, problem: Problem, small: Problem, columns: Iterable[str]) -> tuple[set[int], float]:

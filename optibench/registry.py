@@ -86,6 +86,10 @@ class Registry:
             for path in plugin_files(Path(folder)):
                 self._add(path.stem, str(path), path)
 
+    @property
+    def kinds(self) -> list[str]:
+        return list(self._pieces)
+
     def __getitem__(self, kind: str) -> dict[str, Any]:
         if kind not in self._pieces:
             raise InputError(f"no kind of piece named '{kind}'; {nearest(kind, self._pieces)}")

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from optibench.analysis.comparison import Comparison
+from optibench.experiment import TUNING
 from optibench.pieces import InputError
 from optibench.store import RUNS, SURFACES, Store
 
-FIRST = ["id", "problem", "optimizer", "plugin", "lr"]
+FIRST = ["id", "part", "problem", "optimizer", "plugin", "lr"]
 CURVE = "curve:"
 
 
@@ -27,6 +29,7 @@ class Results:
     folder: Path
     runs: pd.DataFrame
     experiment: dict[str, Any] = field(default_factory=dict)
+    protocol: dict[str, Any] = field(default_factory=dict, repr=False)  # what was tuned, chosen and declared
     _points: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
 
     @cached_property
@@ -56,11 +59,114 @@ class Results:
         frames = [frame[frame["problem"].isin(self.runs["problem"])] for frame in frames]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["problem", "x", "y", "loss"])
 
-    def leaderboard(self) -> pd.DataFrame:
-        """The best learning rate of every optimizer on every problem, ranked."""
+    @cached_property
+    def reported(self) -> pd.DataFrame:
+        """One row for each way that a run is reported, by ``tuning``: its contender at the default, tuned, ...
+
+        ``problem`` and ``optimizer`` are what is compared; ``label`` is the optimizer that ran.
+        """
+        from optibench.analysis.selection import best, rows_of
+
+        rows = rows_of(self.protocol)
+        if rows.empty or not rows["id"].isin(self.runs["id"]).any():
+            return best(self.runs)
+        runs = self.runs.drop(columns="problem").rename(columns={"optimizer": "label"})
+        return rows.merge(runs, on="id", how="inner")
+
+    @property
+    def trials(self) -> pd.DataFrame:
+        """One row a trial of tuning: problem, optimizer, search, its settings, its score."""
+        from optibench.analysis.selection import trials_of
+
+        return trials_of(self.protocol, self.runs)
+
+    @property
+    def targets(self) -> pd.DataFrame:
+        """The targets that were declared before the reported runs: problem, target, epsilon, provenance."""
+        columns = ["problem", "target", "epsilon", "provenance"]
+        return pd.DataFrame(self.protocol.get("targets", []), columns=columns)
+
+    def compare(self, tuning: Any = None, problem: Any = None, optimizer: Any = None, seed: Any = None) -> Comparison:
+        """The scores that every analysis below is made of; ``tuning`` is lr, all, default or given.
+
+        ``problem``, ``optimizer`` and ``seed`` are a name or a list of them; ``caveats`` says what cannot be concluded.
+        """
+        from optibench.analysis.comparison import compare
+
+        factor = self.protocol.get("compare", "optimizer")
+        return compare(self.reported, factor, tuning, problem, optimizer, seed)
+
+    def leaderboard(self, **chosen: Any) -> pd.DataFrame:
+        """One row a problem and contender, by rank: what it reached at its default, and tuned. Filters: see compare."""
         from optibench.analysis.leaderboard import leaderboard
 
-        return leaderboard(self.runs)
+        return leaderboard(self, self.compare(**chosen))
+
+    def ranks(self, **chosen: Any) -> pd.DataFrame:
+        """One row a contender: its mean rank over problems with a bootstrap interval, and whom it is not told from."""
+        from optibench.analysis.leaderboard import overall
+
+        return overall(self.compare(**chosen))
+
+    def pairwise(self, a: str | None = None, b: str | None = None, **chosen: Any) -> pd.DataFrame:
+        """One row a problem and pair (all of them, or a against b), and one for all problems together."""
+        from optibench.analysis.pairs import pairwise
+
+        return pairwise(self.compare(**chosen), a, b)
+
+    def time_to_target(self, target: float | None = None, **chosen: Any) -> pd.DataFrame:
+        """One row a problem, target and contender: how many runs reach it, and at what cost. Misses are censored."""
+        from optibench.analysis.reaching import time_to_target
+
+        return time_to_target(self, self.compare(**chosen), target)
+
+    def profile(self, kind: str = "performance", **chosen: Any) -> pd.DataFrame:
+        """A profile over problems and targets: performance, data, ecdf, area or algoperf."""
+        from optibench.analysis.reaching import profile
+
+        return profile(self, self.compare(**chosen), kind)
+
+    def sensitivity(self, **chosen: Any) -> pd.DataFrame:
+        """One row a problem, contender and rate tried: its score, its share of the best, how many runs diverged."""
+        from optibench.analysis.sensitivity import sensitivity
+
+        return sensitivity(self, self.compare(**chosen))
+
+    def stability(self, **chosen: Any) -> pd.DataFrame:
+        """Who would lead if seeds, problems, contenders, cost unit, horizon or tuning had been others."""
+        from optibench.analysis.stability import stability
+
+        return stability(self, self.compare(**chosen))
+
+    def tuning(self, **chosen: Any) -> pd.DataFrame:
+        """One row a problem and contender: scores at its default and tuned, and the optimism of tuning."""
+        from optibench.analysis.selection import tuning
+
+        return tuning(self, self.compare(**chosen))
+
+    def expected(self, **chosen: Any) -> pd.DataFrame:
+        """The expected best score of k trials, k = 1 to all, so that a tuning budget can be read off."""
+        from optibench.analysis.selection import expected
+
+        return expected(self, self.compare(**chosen))
+
+    def crossings(self, **chosen: Any) -> pd.DataFrame:
+        """Pairs whose medians change order along the budget."""
+        from optibench.analysis.stability import crossings
+
+        return crossings(self, self.compare(**chosen))
+
+    def why(self, **chosen: Any) -> pd.DataFrame:
+        """Why the compared runs ended badly or slowly: one row a cause, problem and contender, with a sentence."""
+        from optibench.analysis.diagnosis import summary
+
+        return summary(self.compare(**chosen).rows)
+
+    def verdict(self, **chosen: Any) -> pd.DataFrame:
+        """The comparison in words: a sentence for the whole, in the first row, and one a problem, with the numbers."""
+        from optibench.analysis.verdict import verdict
+
+        return verdict(self.compare(**chosen))
 
     def report(self, folder: Path | str | None = None, figures: list[Any] | None = None) -> Path:
         """Write index.html, figures/ and tables/ into ``folder`` (the store's own by default); returns the page."""
@@ -103,10 +209,13 @@ def load(folder: Path | str) -> Results:
         frame["lr"] = np.nan
     if "loss" not in frame:
         frame["loss"] = np.nan
+    frame.insert(1, "part", np.where(frame["seed"] >= TUNING, "tuning", "reporting"))
     frame["gap"] = frame["loss"] - frame["minimum"].astype(float)  # nan where no minimum is known
     frame = frame.sort_values(["problem", "optimizer", "lr", "seed", "id"], ignore_index=True)
     rest = [name for name in frame if name not in FIRST and name not in lists]
     described = folder / "experiment.toml"
     facts = tomllib.loads(described.read_text()) if described.exists() else {}
+    protocol = folder / "protocol.json"
+    chosen = json.loads(protocol.read_text()) if protocol.exists() else {}
     points = frame[lists].rename(columns=lambda name: name.removeprefix(CURVE))
-    return Results(folder, frame[FIRST + rest], facts, points)
+    return Results(folder, frame[FIRST + rest], facts, chosen, points)

@@ -8,20 +8,34 @@ import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from optibench.experiment import Experiment
 from optibench.pieces import Array, InputError, label
-from optibench.plan import FORMAT, Cohort, Experiment
+from optibench.plan import FORMAT, Cohort
 from optibench.train import Ending, Outcome, curve_points
 from optibench.training import COUNTS
 
 RUNS, PARTIAL, SURFACES = "runs", "partial", "surfaces"
 #: What ended without being the run's own doing is tried again: a crash always, a timeout under a longer limit.
 RETRIED = ("crashed", "timeout")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What tuning sees of a run: how it ended, its final score, and the loss at the end of its curve."""
+
+    status: str
+    score: float  # the validation loss, or the loss where nothing is held out
+    end: float
+
+
+LOST = Known("crashed", nan, nan)
 
 
 class Store:
@@ -80,22 +94,21 @@ class Store:
             tables.append(table)
         return tables, left_out
 
-    def ending(self, cohort: Cohort) -> list[str]:
-        """The statuses in the file of a cohort."""
-        statuses: list[str] = read(self.folder / RUNS / f"{cohort.key}.parquet", ["status"])["status"].to_pylist()
-        return statuses
+    def ended(self, cohort: Cohort) -> dict[str, Known]:
+        """The runs in the file of a cohort, by id."""
+        return dict(_known(read(self.folder / RUNS / f"{cohort.key}.parquet")))
 
-    def done(self, timeout: float | None) -> tuple[set[str], list[str]]:
-        """The ids of the runs that need not be repeated, and what was left out."""
-        done: set[str] = set()
+    def done(self, timeout: float | None) -> tuple[dict[str, Known], list[str]]:
+        """The runs that need not be repeated, by id, and what was left out."""
+        done: dict[str, Known] = {}
         tables, left_out = self.tables()
         for table in tables:
-            rows = table.select(["id", "status", "time_limit"]).to_pydict()
-            for run, status, limit in zip(rows["id"], rows["status"], rows["time_limit"], strict=True):
+            limits = table["time_limit"].to_pylist()
+            for (run, known), limit in zip(_known(table), limits, strict=True):
                 longer = limit is not None and (timeout is None or timeout > limit)
-                if status == "crashed" or (status == "timeout" and longer):
+                if known.status == "crashed" or (known.status == "timeout" and longer):
                     continue
-                done.add(run)
+                done[run] = known
         return done, left_out
 
     def statuses(self) -> tuple[Counter[str], list[str]]:
@@ -126,10 +139,14 @@ class Store:
     def partial(self, cohort: Cohort) -> PartialPoints:
         return PartialPoints(self.folder / PARTIAL / f"{cohort.key}.npy")
 
-    def write_experiment(self, what: Experiment, ids: Iterable[str]) -> None:
-        """The resolved experiment, and the ids of its runs: what a report of this folder is about."""
+    def write_experiment(self, what: Experiment) -> None:
+        """The resolved experiment."""
         write_whole(self.folder / "experiment.toml", to_toml(what.facts()).encode())
-        write_whole(self.folder / "selection.json", json.dumps(sorted(ids)).encode())
+
+    def write_protocol(self, facts: dict[str, Any], ids: Iterable[str]) -> None:
+        """What was tuned and chosen so far, and the ids of the runs so far: what a report of this folder is about."""
+        write_whole(self.folder / "protocol.json", json.dumps(facts, indent=1).encode())
+        write_whole(self.folder / "selection.json", json.dumps(sorted({*ids})).encode())
 
     def write_surface(self, problem: str, x: Array, y: Array, loss: Array) -> None:
         """A 2-D problem on a grid, long form, so that its pictures can be drawn when the plugin is gone."""
@@ -232,6 +249,15 @@ def _row(cohort: Cohort, outcome: Outcome, index: int, facts: dict[str, Any]) ->
     for name in points[0] if points else ():
         row[f"curve:{name}"] = [point[name] for point in points]
     return row
+
+
+def _known(table: Any) -> Iterator[tuple[str, Known]]:
+    """(id, what tuning sees) of every row."""
+    columns = ["id", "status", "final:validation_loss", "final:loss", "curve:loss"]
+    there = {name: table[name].to_pylist() if name in table.column_names else [None] * len(table) for name in columns}
+    for run, status, held_out, loss, curve in zip(*there.values(), strict=True):
+        score = loss if held_out is None else held_out
+        yield run, Known(status, nan if score is None else score, curve[-1] if curve else nan)
 
 
 def _column(name: str, values: list[Any]) -> Any:

@@ -22,6 +22,7 @@ classic = Suite(
         "optimizers": ["gd", "sgd", "minibatch", "momentum", "nesterov", "rmsprop", "adam", "adamw"],
         "lr": "1e-5:10:9",
         "seeds": 10,
+        "reference": "momentum",
     },
 )
 
@@ -46,6 +47,7 @@ deepobs_quadratic = Suite(
         "problems": ["deepobs-quadratic-deep"],
         "optimizers": [{"name": "momentum", "momentum": [0.0, 0.99]}],
         "lr": "1e-5:100:36",
+        "tune": "none",
         "seeds": 10,
         "epochs": 100,
         "batch": 128,
@@ -55,6 +57,68 @@ deepobs_quadratic = Suite(
 )
 
 
+protocol_matters = Suite(
+    "protocol-matters",
+    "three optimizers that rank in one order at their default rates, and in another when tuned",
+    {
+        "problems": ["deepobs-quadratic-deep"],
+        "optimizers": [{"name": "gd", "batch": 128}, "momentum", "adam"],
+        "lr": "1e-4:1:13",
+        "seeds": 20,
+        "epochs": 100,
+        "batch": 128,
+        "sampler": "fixed",
+        "dtype": "float64",
+    },
+)
+
+activations = Suite(
+    "activations",
+    "five activations on three small networks, with Adam tuned for each",
+    {
+        "compare": "activation",
+        "activation": ["sigmoid", "tanh", "relu", "gelu", "softplus"],
+        "problems": ["digits-mlp", "wine-mlp", "moons-mlp"],
+        "optimizers": ["adam"],
+    },
+)
+
+batches = Suite(
+    "batches",
+    "four batch sizes on three problems, with momentum tuned for each",
+    {
+        "compare": "batch",
+        "batch": [8, 32, 128, "full"],
+        "problems": ["breast-cancer-logistic", "digits-softmax", "digits-mlp"],
+        "optimizers": ["momentum"],
+    },
+)
+
+schedules = Suite(
+    "schedules",
+    "four learning-rate schedules on three problems, with momentum tuned for each",
+    {
+        "compare": "schedule",
+        "schedule": ["constant", "linear", "cosine", "warmup_cosine"],
+        "problems": ["breast-cancer-logistic", "digits-softmax", "digits-mlp"],
+        "optimizers": ["momentum"],
+    },
+)
+
+initialisations = Suite(
+    "initialisations",
+    "five initialisations of three networks, with Adam tuned for each",
+    {
+        "compare": "initialisation",
+        "initialisation": ["zeros", "normal", "xavier", "he", "orthogonal"],
+        "problems": ["digits-mlp", "digits-mlp-deep", "wine-mlp"],
+        "optimizers": ["adam"],
+    },
+)
+
+
 @hookimpl
 def optibench_suites() -> list[Suite]:
-    return [classic, smoke, deepobs_quadratic]
+    return [
+        classic, smoke, deepobs_quadratic, protocol_matters, activations, batches, schedules, initialisations,
+    ]  # fmt: skip

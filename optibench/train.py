@@ -88,12 +88,14 @@ def _loop(
     cohort, problem = training.cohort, training.problem
     part = recording.part(problem)
 
-    def record() -> dict[str, Array]:
-        columns = recording.measure(part, training.solution, metrics)
-        point = {"step": training.t, "runs": training.alive, "columns": columns}
-        point["counts"] = {name: count.copy() for name, count in training.counts.items()}
+    def record(some: Array | None = None) -> dict[str, Array]:
+        some = np.ones(len(training.alive), bool) if some is None else some
+        solution = training.solution if some.all() else rows(training.solution, some)
+        columns = recording.measure(part, solution, metrics)
+        point = {"step": training.t, "runs": training.alive[some], "columns": columns}
+        point["counts"] = {name: count[some] for name, count in training.counts.items()}
         if training.w.shape[1] == 2:
-            columns["w0"], columns["w1"] = training.solution.T.copy()
+            columns["w0"], columns["w1"] = solution.T.copy()
         outcome.points.append(point)
         if on_point:
             on_point(point)
@@ -103,7 +105,6 @@ def _loop(
     points, outcome.evaluation_share = recording.points(cohort, problem, part, first)
     initial = np.abs(first["loss"])
     training.scale = np.where((initial > 0) & np.isfinite(initial), GROWTH * initial, LARGEST)
-    limit = cohort.budget[1] if cohort.budget[0] == "gradient_evaluations" else None
     while len(training.alive) and training.t < cohort.steps:
         if time.monotonic() > deadline:
             raise CohortTimeout
@@ -115,15 +116,17 @@ def _loop(
             if not len(training.alive):
                 break
         training.step(loss, g)
-        if limit is not None:
-            spent: Array = np.sum([*training.counts.values()], axis=0) >= limit
+        if training.t in points:
+            record()
+        if cohort.limit is not None:
+            spent: Array = np.sum([*training.counts.values()], axis=0) >= cohort.limit
             if spent.any():
+                if training.t not in points:
+                    record(spent)
                 _finish(training, outcome, spent, problem, metrics)
                 training.keep(~spent)
-        if training.t in points and len(training.alive):
-            record()
     if len(training.alive):
-        if outcome.points[-1]["step"] != training.t:
+        if training.t not in points and training.t:
             record()
         _finish(training, outcome, np.ones(len(training.alive), bool), problem, metrics)
 
@@ -143,10 +146,24 @@ def _finish(training: Training, outcome: Outcome, done: Array, problem: Problem,
     lost = np.zeros(len(done), bool)
     lost[places[~finite]] = True
     _diverge(training, outcome, lost)
+    under = finite & _under_floor(columns["loss"], training, places)
     for place, row in enumerate(places.tolist()):
-        if finite[place]:
+        if under[place]:
+            found, minimum = columns["loss"][place], problem.minimum
+            text = f"loss {found:.9g} is under the minimum of '{problem.name}', {minimum:.9g}: one of the two is wrong"
+            _end(training, outcome, row, "failed", text)
+        elif finite[place]:
             _end(training, outcome, row, "finished", "")
             outcome.endings[training.alive[row]].final = {name: float(v[place]) for name, v in columns.items()}
+
+
+def _under_floor(loss: Array, training: Training, places: Array) -> Array:
+    """Whether a loss is lower than any can be, by more than rounding."""
+    minimum = training.problem.minimum
+    if minimum is None:
+        return np.zeros(len(loss), bool)
+    rounding = 100 * np.finfo(training.w.dtype).eps * training.scale[places] / GROWTH
+    return loss < minimum - np.maximum(rounding, 1e-9 * max(1.0, abs(minimum)))
 
 
 def _end(training: Training, outcome: Outcome, row: int, status: str, text: str) -> None:

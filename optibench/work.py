@@ -15,8 +15,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from optibench.pieces import Problem, label
-from optibench.plan import Choice, Cohort, build
+from optibench.experiment import Choice
+from optibench.pieces import VERSION, Problem, label
+from optibench.plan import Cohort, build
 from optibench.registry import Registry, Sources, registry
 from optibench.store import Store
 from optibench.train import CohortTimeout, train
@@ -74,6 +75,8 @@ def facts(cohort: Cohort, found: Registry, problem: Problem, timeout: float | No
         "plugin": found.owner("optimizer", cohort.optimizer),
         "minimum": problem.minimum,
         "has_data": bool(problem.train),
+        "parameters": problem.size,
+        "version": VERSION,
         "time_limit": timeout,
     }
 

@@ -10,7 +10,7 @@ from optibench import InputError, Problem, optimizer
 from optibench.optimizers import adam, gd
 from optibench.problems import quadratic
 
-FACTS = {"lr": [0.01, 0.1], "seeds": 2, "steps": 15, "dtype": "float64"}
+FACTS = {"lr": [0.01, 0.1], "seeds": 2, "steps": 15, "dtype": "float64", "tune": "none"}
 
 
 def same(first, second):
@@ -70,7 +70,7 @@ def test_pieces_in_each_others_place_are_an_error(problems, optimizers):
 
 
 def test_the_runs_have_the_promised_columns_one_row_a_run():
-    runs = ob.run("digits-softmax", ["adam", "momentum:momentum=0.5"], lr=[0.01, 0.1], seeds=3, steps=30).runs
+    runs = ob.run("digits-softmax", ["adam", "momentum:momentum=0.5"], lr=[0.01, 0.1], seeds=3, steps=30, tune="none").runs
     promised = [
         "problem",
         "optimizer",

@@ -19,7 +19,7 @@ import pytest
 
 import optibench as ob
 from optibench.hookspecs import KINDS
-from optibench.plan import Experiment
+from optibench.experiment import Experiment
 from optibench.registry import Registry, Sources
 
 ROOT = Path(__file__).parent.parent

@@ -77,7 +77,7 @@ def scaled(factor: float, start: float = 1.0) -> Problem:
 def test_divergence_has_no_scale_and_the_others_go_on():
     steps = set()
     for factor in (1e-12, 1.0, 1e12):
-        runs = ob.run(scaled(factor), "gd", lr=[2 / factor, 0.1 / factor], seeds=1, steps=60, dtype="float64").runs
+        runs = ob.run(scaled(factor), "gd", lr=[2 / factor, 0.1 / factor], seeds=1, steps=60, dtype="float64", tune="none").runs
         assert runs["status"].tolist() == ["finished", "diverged"]
         steps.add(runs["diverged_at"][1])
         assert np.isnan(runs["loss"][1]) and runs["loss"][0] < factor
@@ -89,7 +89,7 @@ def test_a_run_that_starts_at_the_minimum_does_not_diverge():
 
 
 def test_divergence_of_the_classical_kind_is_found_on_the_quadratic():
-    runs = ob.run("quadratic", "gd", lr=[0.019, 0.03], seeds=3, steps=400).runs
+    runs = ob.run("quadratic", "gd", lr=[0.019, 0.03], seeds=3, steps=400, tune="none").runs
     assert runs.groupby("lr")["status"].unique().map(list).tolist() == [["finished"], ["diverged"]]
 
 
@@ -133,7 +133,7 @@ def test_what_hangs_or_dies_is_ended_in_time_and_keeps_its_points():
 
 def test_the_same_command_repeats_nothing_and_fills_what_is_missing(tmp_path):
     def run(**more):
-        return ob.run("rosenbrock", ["gd", "adam"], lr=[1e-4, 1e-3], steps=30, out=tmp_path, **{"seeds": 2, **more})
+        return ob.run("rosenbrock", ["gd", "adam"], lr=[1e-4, 1e-3], steps=30, tune="none", out=tmp_path, **{"seeds": 2, **more})
 
     first = run()
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}

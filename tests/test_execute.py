@@ -10,11 +10,11 @@ import pytest
 import optibench as ob
 from optibench import InputError
 from optibench.execute import execute
-from optibench.plan import experiment
+from optibench.experiment import experiment
 from optibench.registry import Registry, Sources, registry
 
 BROKEN = str(Path(__file__).with_name("broken.py"))
-FACTS = {"problems": ["quadratic"], "optimizers": ["gd", "adam"], "lr": [0.01, 0.1], "seeds": 2, "steps": 20}
+FACTS = {"problems": ["quadratic"], "optimizers": ["gd", "adam"], "lr": [0.01, 0.1], "seeds": 2, "steps": 20, "tune": "none"}
 
 
 def progress(folder, found=None, how=None, **changes):

@@ -19,7 +19,7 @@ TIMED = ["seconds", "time_limit"]
 
 
 def run(problems=PROBLEMS, optimizers=OPTIMIZERS, **changes):
-    facts = {"lr": [1e-2, 1.0, 30.0], "seeds": 2, "steps": 3, "plugins": CLOSURES, **changes}
+    facts = {"lr": [1e-2, 1.0, 30.0], "seeds": 2, "steps": 3, "plugins": CLOSURES, "tune": "none", **changes}
     return ob.run(problems, optimizers, **facts)
 
 

@@ -9,7 +9,8 @@ from itertools import combinations
 import pytest
 
 from optibench import InputError, plan
-from optibench.plan import capacity, experiment, rates
+from optibench.experiment import experiment, rates
+from optibench.plan import capacity
 from optibench.registry import Registry, Sources, registry
 
 FACTS = {"problems": ["quadratic"], "optimizers": ["gd", "adam"], "lr": [0.1, 0.01], "seeds": 3, "steps": 5}
@@ -17,7 +18,12 @@ FACTS = {"problems": ["quadratic"], "optimizers": ["gd", "adam"], "lr": [0.1, 0.
 
 def planned(found=None, **changes):
     found = found or registry()
-    return plan.plan(experiment({**FACTS, **changes}, found), found)
+    what = experiment({**FACTS, **changes}, found)
+    return [
+        cohort
+        for cell in plan.cells(what, found)
+        for cohort in cell.cohorts([{**cell.defaults, "lr": lr} for lr in what.lr], range(what.seeds))
+    ]
 
 
 def ids(found=None, **changes):

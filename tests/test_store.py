@@ -22,7 +22,7 @@ from optibench.training import COUNTS
 
 
 def run(folder, **changes):
-    facts = {"lr": [1e-3, 1e-2], "seeds": 2, "steps": 20, "out": folder, **changes}
+    facts = {"lr": [1e-3, 1e-2], "seeds": 2, "steps": 20, "tune": "none", "out": folder, **changes}
     return ob.run(facts.pop("problems", "rosenbrock"), facts.pop("optimizers", ["gd", "adam"]), **facts)
 
 
@@ -47,7 +47,7 @@ def test_nothing_but_finished_files_is_left_in_the_folder(tmp_path):
     assert not list((tmp_path / "partial").iterdir())
     assert not list(tmp_path.rglob(".*"))
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "experiment.toml", "format.json", "partial", "runs", "selection.json", "surfaces",
+        "experiment.toml", "format.json", "partial", "protocol.json", "runs", "selection.json", "surfaces",
     ]  # fmt: skip
 
 

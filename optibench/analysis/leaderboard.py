@@ -1,21 +1,19 @@
-"""The best learning rate of every optimizer on every problem, ranked."""
+"""Who leads: on every problem, and over all of them."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-#: Which numbers choose a rate: held-out loss where a problem has it, else its loss. A run that did not finish is inf.
-SCORES = ("validation_loss", "loss")
-
-
-def scores(runs: pd.DataFrame) -> pd.Series:
-    """What every run is chosen by; infinite for one that did not finish, so that it is last and never left out."""
-    chosen = pd.Series(np.nan, index=runs.index)
-    for name in SCORES:
-        if name in runs:
-            chosen = chosen.fillna(runs[name])
-    return chosen.where(runs["status"] == "finished", np.inf).fillna(np.inf)
+from optibench.analysis.comparison import TUNINGS, Comparison, compare, lower_median
+from optibench.analysis.effects import wilcoxon
+from optibench.analysis.intervals import bootstrap, interquartile_mean
+from optibench.analysis.pairs import ALPHA, improvements
+from optibench.analysis.ranks import cliques, friedman, holm
+from optibench.analysis.resampled import mean_ranks, share_first
+from optibench.pieces import Array
 
 
 def quartiles(values: pd.Series) -> tuple[float, float, float]:
@@ -24,60 +22,107 @@ def quartiles(values: pd.Series) -> tuple[float, float, float]:
     return float(low), float(median), float(high)
 
 
-def best(runs: pd.DataFrame) -> pd.DataFrame:
-    """The runs of each problem and optimizer at the rate with the lowest median score over seeds."""
-    scored = runs.assign(score=scores(runs), lr=runs["lr"].fillna(0))
-    groups = ["problem", "optimizer", "lr"]
-    medians = scored.groupby(groups, sort=True)["score"].quantile(0.5, interpolation="lower").reset_index()
-    first = medians.sort_values(["score", "lr"], kind="stable").drop_duplicates(["problem", "optimizer"])
-    return scored.merge(first[groups], on=groups, how="inner")
+def leaderboard(results: Any, comparison: Comparison) -> pd.DataFrame:
+    """One row a problem and contender, by rank of the median score over fresh seeds; ties share the lower number.
 
-
-def leaderboard(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row a problem and optimizer, by rank: the rate that did best and what it reached, over seeds.
-
-    The same seeds choose the rate and are shown. Ranks are of the median score; ties share the lowest; optimizers
-    whose best rate still does not finish are last. ``diverged`` is the share over all rates.
+    ``score`` is the final test loss, or the loss where nothing is held out, with quartiles, interquartile mean and its
+    95 % bootstrap interval; ``default_score``, ``lr_score`` and ``all_score`` are the median scores when tuned
+    otherwise; ``loss`` is the training loss. A run that did not finish is infinitely bad.
     """
+    beside = {name: _medians(results, comparison, name) for name in TUNINGS if name != comparison.tuning}
+    settings = {(row["problem"], row["optimizer"], row["tuning"]): row for row in results.protocol.get("rows", [])}
+    diverged = results.trials.groupby(["problem", "optimizer"])["diverged"].mean() if len(results.trials) else {}
     rows = []
-    chosen = dict(iter(best(runs).groupby(["problem", "optimizer"])))
-    for (problem, optimizer), every in runs.groupby(["problem", "optimizer"], sort=True):
-        group = chosen[problem, optimizer]
-        finished = group["status"] == "finished"
-        loss = quartiles(group["loss"].where(finished, np.inf))
-        rates = every["lr"].dropna().unique()
-        lr = group["lr"].iloc[0] if len(rates) else np.nan
-        rows.append(
-            {
-                "problem": problem,
-                "optimizer": optimizer,
-                "lr": lr,
-                "score": quartiles(group["score"])[1],
-                "loss": loss[1],
-                "loss_low": loss[0],
-                "loss_high": loss[2],
-                "gap": loss[1] - every["minimum"].iloc[0] if "minimum" in every else np.nan,
-                "test_loss": _median(group, "test_loss"),
-                "test_accuracy": _median(group, "test_accuracy"),
-                "diverged": float((every["status"] == "diverged").mean()),
-                "ended_badly": int((~every["status"].isin(["finished", "diverged"])).sum()),
-                "runs": len(group),
-                "lr_at_edge": len(rates) > 1 and lr in (rates.min(), rates.max()),
-            }
-        )
+    for (problem, optimizer), group in comparison.rows.groupby(["problem", "optimizer"], sort=True):
+        score, loss = quartiles(group["score"]), quartiles(_finite(group, "loss"))
+        middle = _interval(group["score"].to_numpy(float))
+        chosen = settings.get((problem, optimizer, comparison.tuning), {})
+        ended = group["status"].value_counts()
+        row = {
+            "problem": problem,
+            "optimizer": optimizer,
+            "lr": group["lr"].iloc[0],
+            "score": score[1],
+            "score_low": score[0],
+            "score_high": score[2],
+            "mean": middle[1],
+            "mean_low": middle[0],
+            "mean_high": middle[2],
+            **{f"{name}_score": found.get((problem, optimizer), np.nan) for name, found in beside.items() if len(found)},
+            "loss": loss[1],
+            "gap": loss[1] - group["minimum"].iloc[0] if "minimum" in group else np.nan,
+            "test_accuracy": float(group["test_accuracy"].median()) if "test_accuracy" in group else np.nan,
+            "diverged": float(diverged.get((problem, optimizer), ended.get("diverged", 0) / len(group))),
+            "ended_badly": int(sum(count for status, count in ended.items() if status not in ("finished", "diverged"))),
+            "runs": len(group),
+            "lr_at_edge": bool(chosen.get("edge", False)),
+        }
+        rows.append(row)
+    if not rows:
+        return pd.DataFrame(columns=["problem", "rank", "optimizer", "lr", "score"])
     board = pd.DataFrame(rows)
-    rank = board.groupby("problem")["score"].rank(method="min").astype(int)
-    board.insert(1, "rank", rank)
+    board.insert(1, "rank", board.groupby("problem")["score"].rank(method="min").astype(int))
     return board.sort_values(["problem", "rank", "optimizer"], ignore_index=True)
 
 
-def overall(board: pd.DataFrame) -> pd.DataFrame:
-    """One row an optimizer: its mean rank over problems, on how many it is first, of how many."""
-    table = board.groupby("optimizer").agg(
-        mean_rank=("rank", "mean"), wins=("rank", lambda ranks: int((ranks == 1).sum())), problems=("rank", "size")
-    )
-    return table.reset_index().sort_values(["mean_rank", "optimizer"], ignore_index=True)
+def _finite(group: pd.DataFrame, name: str) -> pd.Series:
+    return group[name].where(group["status"] == "finished", np.inf)
 
 
-def _median(group: pd.DataFrame, name: str) -> float:
-    return float(group[name].median()) if name in group else float("nan")
+def _interval(values: Array) -> tuple[float, float, float]:
+    """Interquartile mean with its bootstrap interval; order statistics where a run is infinite."""
+    found = bootstrap([values], lambda samples: interquartile_mean(samples[0]), replicates=2000)
+    return found.low, found.estimate, found.high
+
+
+def _medians(results: Any, comparison: Comparison, tuning: str) -> dict[tuple[str, str], float]:
+    """The median score of every problem and contender, tuned in another way."""
+    if tuning not in set(results.reported["tuning"]):
+        return {}
+    rows = compare(results.reported, comparison.factor, tuning).rows
+    grouped = rows.groupby(["problem", "optimizer"])["score"].agg(lambda one: lower_median(one.to_numpy()))
+    return {(str(problem), str(optimizer)): float(value) for (problem, optimizer), value in grouped.items()}
+
+
+def overall(comparison: Comparison) -> pd.DataFrame:
+    """One row a contender, by mean rank over the problems that all of them ran on.
+
+    ``low`` and ``high``: 95 % bootstrap interval of the mean rank, seeds drawn again within problems; ``p_first``: how
+    often it has the lowest; ``first_on``: on how many problems its median is the lowest; ``groups``: letters that
+    contenders share which cannot be told apart over problems (Wilcoxon-Holm at .05). ``attrs["friedman"]``: the test.
+    """
+    medians, names = comparison.medians, comparison.optimizers
+    columns = ["optimizer", "mean_rank", "low", "high", "p_first", "first_on", "problems", "groups"]
+    if not len(medians):
+        return pd.DataFrame(columns=columns)
+    test = friedman(medians)
+    resampled = mean_ranks(comparison)
+    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
+    first_on = ((medians == medians.min(axis=1, keepdims=True)) & np.isfinite(medians)).sum(axis=0)
+    table = pd.DataFrame(
+        {
+            "optimizer": names, "mean_rank": test.mean_ranks, "low": low, "high": high,
+            "p_first": share_first(resampled), "first_on": first_on, "problems": len(medians),
+            "groups": _letters(cliques(test.mean_ranks, _differ(comparison)), len(names)),
+        }
+    )[columns]  # fmt: skip
+    table = table.sort_values(["mean_rank", "optimizer"], ignore_index=True)
+    table.attrs["friedman"] = test
+    return table
+
+
+def _differ(comparison: Comparison) -> Array:
+    """(k, k): which pairs are told apart over problems."""
+    k = len(comparison.optimizers)
+    pairs = [(i, j) for i in range(k) for j in range(i + 1, k)]
+    differ = np.zeros((k, k), bool)
+    if pairs:
+        p = holm(np.array([wilcoxon(0.5 - improvements(comparison, i, j)) for i, j in pairs]))
+        for (i, j), adjusted in zip(pairs, p, strict=True):
+            differ[i, j] = differ[j, i] = adjusted < ALPHA
+    return differ
+
+
+def _letters(groups: list[tuple[int, ...]], count: int) -> list[str]:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return ["".join(letters[place % 26] for place, group in enumerate(groups) if i in group) for i in range(count)]

@@ -13,6 +13,7 @@ import click
 VERBS = {
     "run": "run a suite or an experiment file, and report",
     "report": "make the report again from its store",
+    "analyse": "the numbers of a store, in words and tables",
     "list": "what is registered, with one line each",
     "plugins": "where each plugin came from, and what failed to load",
     "verify": "check rules against traces, limiting cases and the contract",

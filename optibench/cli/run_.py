@@ -14,8 +14,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from optibench import execute
 from optibench.cli.options import find, plugin_options
+from optibench.experiment import Experiment, experiment
 from optibench.pieces import InputError, nearest
-from optibench.plan import Experiment, experiment
 from optibench.registry import Registry
 
 FAILURES = ("failed", "timeout", "crashed")
@@ -28,14 +28,21 @@ FAILURES = ("failed", "timeout", "crashed")
 )
 @click.option("--optimizer", "optimizers", metavar="NAME", multiple=True, help="An optimizer, likewise; repeatable.")
 @click.option("--activation", metavar="a,b,c", help="Activations, for every problem that takes one.")
+@click.option("--initialisation", metavar="a,b,c", help="Initialisations, for every problem that takes one.")
+@click.option("--compare", metavar="FACTOR", help="optimizer, activation, initialisation, batch or schedule.")
+@click.option("--tune", metavar="HOW", help="grid, random:K or none; grid by default.")
 @click.option("--lr", metavar="LO:HI:COUNT | a,b,c", help="Learning rates: a log grid, or a list.")
-@click.option("--seeds", type=int, metavar="N", help="Seeds 0 to N - 1.")
+@click.option("--seeds", type=int, metavar="N", help="Seeds 0 to N - 1, that are reported.")
+@click.option("--tuning-seeds", type=int, metavar="N", help="Other seeds that a trial is tuned on; 5, or N of --seeds.")
+@click.option("--reference", metavar="NAME", help="Whose tuned loss is the target where no minimum is known.")
 @click.option("--epochs", type=int, metavar="N", help="Budget: passes through the training set.")
 @click.option("--steps", type=int, metavar="N", help="Budget: updates.")
 @click.option("--evaluations", "gradient_evaluations", type=int, metavar="N", help="Budget: evaluations, each counted.")
-@click.option("--batch", metavar="N|full", help="Examples a step, for rules that do not declare it.")
+@click.option("--batch", metavar="N|full", help="Examples a step, for rules that do not declare it; a list to compare.")
 @click.option("--sampler", metavar="NAME", help="full, reshuffle, replacement or fixed.")
-@click.option("--schedule", metavar="NAME", help="Learning-rate schedule, NAME or NAME:KEY=VALUE.")
+@click.option(
+    "--schedule", metavar="NAME", multiple=True, help="Learning-rate schedule, NAME:KEY=VALUE; several to compare."
+)
 @click.option("--l2", type=float, metavar="X", help="Coupled L2: X times the parameters is added to every gradient.")
 @click.option("--clip-value", type=float, metavar="X", help="Clip every coordinate of every gradient to X.")
 @click.option("--clip-norm", type=float, metavar="X", help="Clip the length of every gradient to X.")
@@ -105,31 +112,48 @@ def _base(suite: str, flags: dict[str, Any], found: Registry) -> dict[str, Any]:
         return {"name": path.stem, **facts}
     if suite and suite not in found["suite"]:
         raise InputError(f"no suite named '{suite}'; {nearest(suite, found['suite'])}; a file must end in .toml")
-    chosen = found.get("suite", suite or "classic")
+    chosen = found.get("suite", suite or _default(flags["compare"], found))
+    facts = dict(chosen.facts)
+    if flags["optimizers"]:
+        facts.pop("reference", None)  # it need not be among those
+    if flags["tune"] == "none":
+        facts.pop("lr", None)  # declared defaults, unless --lr says otherwise
     selected = not suite and (flags["problems"] or flags["optimizers"])
-    return {**chosen.facts, "name": "custom" if selected else chosen.name}
+    return {**facts, "name": "custom" if selected else chosen.name}
+
+
+def _default(factor: str | None, found: Registry) -> str:
+    """The suite where none is named: one that compares the factor that is asked for."""
+    suites = [name for name, suite in found["suite"].items() if suite.facts.get("compare", "optimizer") == factor]
+    return suites[0] if suites else "classic"
 
 
 def _given(flags: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {
         key: list(value) if isinstance(value, tuple) else value for key, value in flags.items() if value
     }
-    for key in ("seeds", "epochs", "steps", "gradient_evaluations", "l2", "clip_value", "clip_norm"):
+    for key in ("seeds", "tuning_seeds", "epochs", "steps", "gradient_evaluations", "l2", "clip_value", "clip_norm"):
         if flags[key] is not None:
             given[key] = flags[key]  # 0 too, to be refused
     budgets = [key for key in ("epochs", "steps", "gradient_evaluations") if key in given]
     for key in ("epochs", "steps", "gradient_evaluations"):
         if budgets:
             given.setdefault(key, None)  # a flag's budget replaces the suite's
-    if "activation" in given:
-        given["activation"] = given["activation"].split(",")
-    batch = given.get("batch")
-    if batch is not None and batch != "full":
-        try:
-            given["batch"] = int(batch)
-        except ValueError:
-            raise InputError(f"--batch '{batch}': must be a whole number or full") from None
+    for key in ("activation", "initialisation"):
+        if key in given:
+            given[key] = given[key].split(",")
+    if "batch" in given:
+        given["batch"] = [_batch(text) for text in given["batch"].split(",")]
     return given
+
+
+def _batch(text: str) -> int | str:
+    if text == "full":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise InputError(f"--batch '{text}': must be a whole number or full") from None
 
 
 def _ignored(what: Experiment, flags: dict[str, Any], found: Registry) -> list[str]:

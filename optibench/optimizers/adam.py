@@ -32,6 +32,7 @@ def adam(w, g, t, m=0, v=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
     formula=r"w_t = (1 - \eta\lambda)\, w_{t-1} - \eta\, \hat m_t / (\sqrt{\hat v_t} + \epsilon)",
     reference="Loshchilov and Hutter 2019, arXiv:1711.05101, Algorithm 2",
     space={**ADAM, **DECAY},
+    contains={"adam": {"weight_decay": 0}},
     scale_free=True,
 )
 def adamw(w, g, t, m=0, v=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=1e-2):
@@ -166,6 +167,7 @@ def adan(w, g, t, before=0, m=0, d=0, n=0, *, lr=1e-3, beta1=0.98, beta2=0.92, b
     r"\quad s_t = \beta_3 s_{t-1} + (1 - \beta_3)\, g_t",
     reference="Pagliardini et al. 2024, arXiv:2409.03137, Algorithm 1",
     space={**ADAM, "alpha": (1.0, 10.0, "linear")},
+    contains={"adam": {"alpha": 0}},
     ranges={"alpha": (0, inf)},
     scale_free=True,
 )

@@ -15,6 +15,8 @@ def descend(w, g, *, lr=1e-2):
 
 
 FORMULA = r"w_{t} = w_{t-1} - \eta\, g_t"
+#: What descent with momentum is without it, at any batch.
+PLAIN = {name: {"momentum": 0} for name in ("gd", "sgd", "minibatch")}
 gd = optimizer(descend, name="gd", batch="full", formula=FORMULA, reference="Cauchy 1847", space=LR)
 sgd = optimizer(
     descend, name="sgd", batch=1, parent="gd", formula=FORMULA, reference="Robbins and Monro 1951", space=LR
@@ -29,6 +31,7 @@ minibatch = optimizer(
     formula=r"b_t = \mu b_{t-1} + (1 - d)\, g_t, \quad w_t = w_{t-1} - \eta\, b_t",
     reference="Polyak 1964, doi:10.1016/0041-5553(64)90137-5, eq. 9",
     space={**LR, **MOMENTUM},
+    contains=PLAIN,
     ranges={"dampening": (0, 1.0000001)},
 )
 def momentum(w, g, t, b=0, *, lr=1e-2, momentum=0.9, dampening=0.0):
@@ -42,6 +45,7 @@ def momentum(w, g, t, b=0, *, lr=1e-2, momentum=0.9, dampening=0.0):
     formula=r"b_t = \mu b_{t-1} + g_t, \quad w_t = w_{t-1} - \eta\, (g_t + \mu b_t)",
     reference="Sutskever et al. 2013, https://proceedings.mlr.press/v28/sutskever13.html, eq. 3-4",
     space={**LR, **MOMENTUM},
+    contains=PLAIN,
 )
 def nesterov(w, g, b=0, *, lr=1e-2, momentum=0.9):
     """Nesterov 1983 in the form of Sutskever et al. 2013, at the look-ahead point, as PyTorch and Keras have it."""
@@ -81,6 +85,7 @@ def polyak(w, g, loss, f_min, *, lr=1.0):
     r"\quad y_{t+1} = (1 - \beta)\, z_t + \beta\, x_t",
     reference="Defazio et al. 2024, arXiv:2405.15682, eq. 2-4",
     space={**LR, **MOMENTUM},
+    contains=PLAIN,
     solution=lambda w, z, x: x,
 )
 def schedule_free_sgd(w, g, t, z=lambda w: w, x=lambda w: w, *, lr=1e-2, momentum=0.9):

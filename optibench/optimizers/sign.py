@@ -27,6 +27,7 @@ def signsgd(w, g, *, lr=1e-3):
     formula=r"m_t = \mu m_{t-1} + (1 - \mu)\, g_t, \quad w_t = w_{t-1} - \eta \operatorname{sign}(m_t)",
     reference="Bernstein et al. 2018, arXiv:1802.04434, Algorithm 2",
     space={**UNIT_LR, **MOMENTUM},
+    contains={"signsgd": {"momentum": 0}},
     scale_free=True,
 )
 def signum(w, g, m=0, *, lr=1e-3, momentum=0.9):
@@ -41,6 +42,7 @@ def signum(w, g, m=0, *, lr=1e-3, momentum=0.9):
     r"\quad m_t = \beta_2 m_{t-1} + (1 - \beta_2)\, g_t",
     reference="Chen et al. 2023, arXiv:2302.06675, Algorithm 2",
     space={**UNIT_LR, "beta1": (0.5, 0.99, "1 - log"), "beta2": (0.9, 0.999, "1 - log"), **DECAY},
+    contains={"signsgd": {"beta1": 0}},
     scale_free=True,
 )
 def lion(w, g, m=0, *, lr=1e-4, beta1=0.9, beta2=0.99, weight_decay=0.0):

@@ -40,6 +40,12 @@ def xor_mlp(*, activation: Activation = tanh) -> Problem:
     )
 
 
+def _mlp(inputs: int, hidden: list[int], outputs: int, activation: Activation, initial: str) -> Network:
+    """Dense layers with an activation between them, and cross-entropy."""
+    inner: list[Layer | Activation] = [part for units in hidden for part in (Dense(units, start=initial), activation)]
+    return Network((inputs,), [*inner, Dense(outputs, start=initial)], cross_entropy)
+
+
 @loss(name="half_squares", formula=r"\frac{1}{2B} \sum (o - y)^2")
 def half_squares(output: Array, target: Array) -> tuple[Array, Array]:
     """Half the sum of squared errors, the mean over the batch: its slope on one example is the plain error."""
@@ -77,11 +83,11 @@ def tutorial_digits(*, activation: Activation = sigmoid) -> Problem:
 
 
 @problem
-def digits_mlp(*, activation: Activation = tanh) -> Problem:
+def digits_mlp(*, activation: Activation = tanh, initial: str = "xavier") -> Problem:
     """A network of 64-32-10 units with softmax cross-entropy on 8 x 8 images of digits."""
     return network_problem(
         "digits-mlp",
-        Network((64,), [Dense(32), activation, Dense(10)], cross_entropy),
+        _mlp(64, [32], 10, activation, initial),
         digits(),
         classes=True,
         source=DIGITS,
@@ -92,10 +98,9 @@ def digits_mlp(*, activation: Activation = tanh) -> Problem:
 @problem
 def digits_mlp_deep(*, activation: Activation = sigmoid, initial: str = "xavier") -> Problem:
     """Six layers, 64-32-32-32-32-32-10, on digits: with logistic units the gradients vanish on their way down."""
-    hidden: list[Layer | Activation] = [layer for _ in range(5) for layer in (Dense(32, start=initial), activation)]
     return network_problem(
         "digits-mlp-deep",
-        Network((64,), [*hidden, Dense(10, start=initial)], cross_entropy),
+        _mlp(64, [32] * 5, 10, activation, initial),
         digits(),
         classes=True,
         source=f"{DIGITS}; vanishing gradients: Glorot and Bengio 2010",
@@ -131,11 +136,11 @@ def digits_autoencoder(*, activation: Activation = tanh) -> Problem:
 
 
 @problem
-def wine_mlp(*, activation: Activation = tanh) -> Problem:
+def wine_mlp(*, activation: Activation = tanh, initial: str = "xavier") -> Problem:
     """A network of 13-16-3 units on three cultivars of wine."""
     return network_problem(
         "wine-mlp",
-        Network((13,), [Dense(16), activation, Dense(3)], cross_entropy),
+        _mlp(13, [16], 3, activation, initial),
         targets("wine", lambda y: one_hot(y, 3)),
         classes=True,
         source="Aeberhard and Forina 1992, doi:10.24432/C5PC7J",
@@ -156,14 +161,14 @@ def diabetes_mlp(*, activation: Activation = tanh) -> Problem:
 
 
 @problem
-def moons_mlp(*, activation: Activation = tanh) -> Problem:
+def moons_mlp(*, activation: Activation = tanh, initial: str = "xavier") -> Problem:
     """Two half moons with noise, by a network of 2-16-16-1 units."""
     from sklearn.datasets import make_moons  # heavy
 
     x, y = make_moons(500, noise=0.2, random_state=0)
     return network_problem(
         "moons-mlp",
-        Network((2,), [Dense(16), activation, Dense(16), activation, Dense(1)], cross_entropy),
+        _mlp(2, [16, 16], 1, activation, initial),
         standardised(split(x, y[:, None].astype(float))),
         classes=True,
         source="scikit-learn's make_moons(500, noise=0.2, random_state=0)",
@@ -172,7 +177,7 @@ def moons_mlp(*, activation: Activation = tanh) -> Problem:
 
 
 @problem
-def spirals_mlp(*, activation: Activation = tanh) -> Problem:
+def spirals_mlp(*, activation: Activation = tanh, initial: str = "xavier") -> Problem:
     """Two spirals around each other, by a network of 2-32-32-1 units: no straight line helps anywhere."""
     turn = np.tile(np.arange(300) / 300, 2)
     arm = np.repeat([0.0, 1.0], 300)
@@ -181,7 +186,7 @@ def spirals_mlp(*, activation: Activation = tanh) -> Problem:
     x = radius[:, None] * np.column_stack([np.cos(angle), np.sin(angle)]) + noise
     return network_problem(
         "spirals-mlp",
-        Network((2,), [Dense(32), activation, Dense(32), activation, Dense(1)], cross_entropy),
+        _mlp(2, [32, 32], 1, activation, initial),
         standardised(split(x, arm[:, None])),
         classes=True,
         source="Lang and Witbrock 1988, Learning to tell two spirals apart; 1.5 turns, noise 0.02",

@@ -35,7 +35,8 @@ def draw(figure: Figure, results: Any) -> Canvas | None:
         return None
     encoding = figure.encoding
     facets = sorted(data[encoding["facet"]].unique())
-    styles = styles_of(sorted(results.runs[encoding["color"]].unique()))
+    color = encoding["color"]
+    styles = styles_of(sorted({*data[color], *results.reported.get(color, [])}))
     columns = min(len(facets), 3)
     rows = ceil(len(facets) / columns)
     marks: dict[str, Callable[..., None]] = {"curve": _curves, "path": _paths}

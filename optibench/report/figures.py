@@ -9,15 +9,14 @@ from optibench.pieces import Figure
 
 
 def loss_curves(results: Any) -> Any:
-    """Median and quartiles over seeds of the loss, or of its gap to a known minimum, at each optimizer's best rate."""
+    """Median and quartiles over seeds of the loss, or of its gap to a known minimum."""
     import numpy as np
 
-    from optibench.analysis.leaderboard import best
+    from optibench.analysis.reaching import COST, along
 
-    chosen = best(results.runs)
-    curves = results.curves[results.curves["id"].isin(chosen["id"])]
+    curves = along(results, results.compare())
     minimum = results.runs.set_index("id")["minimum"].reindex(curves["id"]).fillna(0).to_numpy()
-    cost = np.where(curves["samples"] > 0, curves["samples"], 0.5)  # the start, on a logarithmic axis
+    cost = np.where(curves[COST] > 0, curves[COST], 0.5)  # the start, on a logarithmic axis
     curves = curves.assign(cost=cost, value=curves["loss"].to_numpy() - minimum)
     keys = ["problem", "optimizer", "cost"]
     seeds = curves.groupby(["problem", "optimizer"])["id"].transform("nunique")
@@ -31,7 +30,9 @@ def learning_rate(results: Any) -> Any:
     """Median and quartiles over seeds of the final loss at every rate; infinite where most runs did not finish."""
     import numpy as np
 
-    runs = results.runs
+    from optibench.analysis.selection import grid
+
+    runs = grid(results)
     final = (runs["loss"] - runs["minimum"].fillna(0)).where(runs["status"] == "finished", np.inf)
     runs = runs.assign(value=final)[runs["lr"].notna()]
     spread = runs.groupby(["problem", "optimizer", "lr"])["value"].quantile([0.25, 0.5, 0.75], interpolation="nearest")
@@ -39,16 +40,17 @@ def learning_rate(results: Any) -> Any:
 
 
 def trajectories(results: Any) -> Any:
-    """The path of the first seed at each optimizer's best rate, on problems of two parameters."""
+    """The path of the first seed of each contender, on problems of two parameters."""
     import pandas as pd
 
-    from optibench.analysis.leaderboard import best
+    from optibench.analysis.reaching import along
 
     if "w0" not in results.curves or results.surfaces.empty:
         return pd.DataFrame()
-    chosen = best(results.runs)
-    ids = chosen.sort_values("seed").drop_duplicates(["problem", "optimizer"])["id"]
-    paths = results.curves[results.curves["id"].isin(ids) & results.curves["w0"].notna()]
+    comparison = results.compare()
+    ids = comparison.rows.sort_values("seed").drop_duplicates(["problem", "optimizer"])["id"]
+    paths = along(results, comparison)
+    paths = paths[paths["id"].isin(ids) & paths["w0"].notna()]
     paths = paths[paths["problem"].isin(results.surfaces["problem"])]
     return paths[["problem", "optimizer", "step", "w0", "w1"]]
 
@@ -56,14 +58,14 @@ def trajectories(results: Any) -> Any:
 CURVES = Figure(
     "loss-curves",
     "Loss along the budget",
-    "Each optimizer at its best learning rate: median over seeds, band from lower to upper quartile. The loss is the "
-    "training loss (on at most 256 fixed examples), as the gap to the minimum where that is known. The axis counts "
-    "gradients of single examples, or gradient evaluations on problems without data. A curve ends where more than half "
+    "Tuned, on seeds that tuning did not see: median over seeds, band from lower to upper quartile. The loss is the "
+    "training loss, on at most 256 fixed examples, or on all, as the gap to the minimum, where that is known. The axis "
+    "counts evaluations of single examples: gradients, losses and Hessian products. A curve ends where more than half "
     "of its runs have diverged.",
     loss_curves,
     {
         "mark": "curve", "x": "cost", "y": "median", "low": "low", "high": "high", "color": "optimizer",
-        "facet": "problem", "x_scale": "log", "y_scale": "log", "x_label": "gradients of examples",
+        "facet": "problem", "x_scale": "log", "y_scale": "log", "x_label": "evaluations of examples",
         "y_label": "loss or gap",
     },
 )  # fmt: skip
@@ -71,8 +73,8 @@ CURVES = Figure(
 RATES = Figure(
     "learning-rate",
     "Final loss against learning rate",
-    "Median and quartiles over seeds of the final training loss, on all examples, as the gap to the minimum where that "
-    "is known. A cross at the upper edge marks a rate at which at least half of the runs did not finish.",
+    "Median and quartiles over the tuning seeds of the final training loss, on all examples, as the gap to the minimum "
+    "where that is known. A cross at the upper edge marks a rate at which at least half of the runs did not finish.",
     learning_rate,
     {
         "mark": "curve", "x": "lr", "y": "median", "low": "low", "high": "high", "color": "optimizer",
@@ -83,8 +85,8 @@ RATES = Figure(
 PATHS = Figure(
     "trajectories",
     "Trajectories on the contours of the loss",
-    "The first seed of each optimizer at its best learning rate, on problems of two parameters; the points "
-    "are recorded evenly in the logarithm of the step.",
+    "The first seed of each contender, as tuned, on problems of two parameters; the points are "
+    "recorded evenly in the logarithm of the step.",
     trajectories,
     {"mark": "path", "x": "w0", "y": "w1", "color": "optimizer", "facet": "problem", "x_label": "x", "y_label": "y"},
 )

@@ -12,25 +12,32 @@ import jinja2
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
-from optibench.analysis.leaderboard import overall
+from optibench.analysis.comparison import TUNINGS
+from optibench.analysis.selection import undertuned
 from optibench.pieces import Figure, InputError
 from optibench.registry import reason
 from optibench.report.draw import STYLE, draw
 from optibench.store import write_whole
 
 
+#: The methods of Results whose frames the page is made of, and that lie beside it as CSV.
+TABLES = (
+    "verdict", "ranks", "leaderboard", "pairwise", "tuning", "expected", "sensitivity", "time_to_target", "profile",
+    "stability", "crossings", "why",
+)  # fmt: skip
+
+
 def write_report(results: Any, folder: Path, figures: list[Figure]) -> Path:
     """Write index.html, figures/*.png and *.svg, tables/*.csv into ``folder``; returns the path of the page."""
-    board = results.leaderboard()
-    ranks = overall(board)
+    tables = {name: getattr(results, name)() for name in TABLES}
     try:
         for name in ("figures", "tables"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         drawn = [shown for figure in figures if (shown := _drawn(figure, results, folder / "figures"))]
-        for name, table in {"leaderboard": board, "overall": ranks, "runs": results.runs}.items():
+        for name, table in {**tables, "runs": results.runs}.items():
             write_whole(folder / "tables" / f"{name}.csv", table.to_csv(index=False).encode())
         page = folder / "index.html"
-        write_whole(page, _render(results, board, ranks, drawn).encode())
+        write_whole(page, _render(results, tables, drawn).encode())
     except OSError as error:
         raise InputError(f"cannot write the report to '{folder}': {error.strerror}; choose another folder") from error
     return page
@@ -64,56 +71,75 @@ def _bytes(canvas: Canvas, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def _render(results: Any, board: pd.DataFrame, ranks: pd.DataFrame, figures: list[dict[str, str]]) -> str:
+def _render(results: Any, tables: dict[str, pd.DataFrame], figures: list[dict[str, str]]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optibench.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["number"] = number
-    runs = results.runs
+    runs, comparison = results.runs, results.compare()
     return environment.get_template("index.html.j2").render(
         name=results.experiment.get("name", "results"),
-        summary=sentence(ranks, board),
+        factor=comparison.factor,
+        tuned=TUNINGS[comparison.tuning],
+        beside={name: words for name, words in BESIDE.items() if name in tables["leaderboard"]},
+        caveats=comparison.caveats + undertuned(results, comparison),
         facts=_facts(results),
         problems=_problems(runs),
-        ranks=ranks.to_dict("records"),
-        boards=[(name, group.to_dict("records")) for name, group in board.groupby("problem")],
+        boards=[(name, group.to_dict("records")) for name, group in tables["leaderboard"].groupby("problem")],
+        friedman=tables["ranks"].attrs.get("friedman"),
+        widths=_widths(tables["sensitivity"]),
         figures=figures,
         unfinished=_unfinished(runs),
+        **{name: table.to_dict("records") for name, table in tables.items() if name in SHOWN},
     )
 
 
-def sentence(ranks: pd.DataFrame, board: pd.DataFrame) -> str:
-    """The first thing that a reader sees: who leads, and how far that can be trusted."""
-    problems, seeds = board["problem"].nunique(), int(board["runs"].max())
-    if len(ranks) == 1:
-        return f"{ranks['optimizer'][0]} was run on {problems} problem{'s' * (problems != 1)}, with {seeds} seeds."
-    top = ranks[ranks["mean_rank"] == ranks["mean_rank"].min()]
-    names = " and ".join(top["optimizer"])
-    have = "has" if len(top) == 1 else "have"
-    last = ranks.iloc[-1]
-    return (
-        f"{names} {have} the best mean rank, {top['mean_rank'].iloc[0]:.2f} of {len(ranks)}, over {problems} "
-        f"problem{'s' * (problems != 1)}; {last['optimizer']} has the worst, {last['mean_rank']:.2f}. Every optimizer "
-        f"is shown at its best learning rate, chosen on the same {seeds} seeds that are shown; ranks are of medians "
-        "and carry no test of significance."
+#: The columns of the leaderboard that show scores of another tuning, and their words.
+BESIDE = {"default_score": "at default", "all_score": "all tuned"}
+#: The tables that the page shows whole.
+SHOWN = ("verdict", "ranks", "tuning", "time_to_target", "stability", "crossings", "why")
+
+
+def _widths(sensitivity: pd.DataFrame) -> list[dict[str, Any]]:
+    """One row a problem and contender: its best rate, and how wide the range of good ones is."""
+    one = sensitivity.groupby(["problem", "optimizer"], as_index=False)
+    return one.agg(best_lr=("best_lr", "first"), decades=("decades", "first"), diverged=("diverged", "mean")).to_dict(
+        "records"
     )
 
 
 def _facts(results: Any) -> list[tuple[str, str]]:
-    runs, given = results.runs, results.experiment
+    runs, given, factor = results.runs, results.experiment, results.protocol.get("compare", "optimizer")
     statuses = ", ".join(f"{count:,} {status}" for status, count in runs["status"].value_counts().items())
     rates = sorted(runs["lr"].dropna().unique())
     grid = f"{len(rates)}, from {number(rates[0])} to {number(rates[-1])}" if rates else "none"
     return [
         ("Runs", f"{len(runs):,}: {statuses}"),
+        ("Compared", f"{factor}: {', '.join(results.compare().optimizers)}"),
         ("Optimizers", ", ".join(sorted(runs["optimizer"].unique()))),
         ("Learning rates", grid),
-        ("Seeds", str(runs["seed"].nunique())),
+        ("Tuning", _tuning(results)),
+        ("Seeds", f"{runs.loc[runs['part'] == 'reporting', 'seed'].nunique()}, that tuning did not see"),
         ("Precision", ", ".join(sorted(runs["dtype"].unique()))),
         ("Schedule", ", ".join(sorted(runs["schedule"].unique()))),
         ("Gradient transforms", _transforms(runs)),
         ("Default batch", str(given.get("batch", ""))),
     ]
+
+
+def _tuning(results: Any) -> str:
+    """What every contender was given, in words."""
+    trials, seeds = results.trials, results.experiment.get("tuning_seeds", 0)
+    if trials.empty:
+        return "none"
+    counts = trials.groupby(["problem", "optimizer"])["search"].value_counts().unstack(fill_value=0)
+    counts = counts.reindex(columns=["lr", "all"], fill_value=0)
+    rates, draws = (f"{low} to {high}" if low != high else str(low) for low, high in zip(counts.min(), counts.max()))
+    return (
+        f"{results.experiment.get('tune', 'grid')}: the same trials and budget for all contenders on a problem, {rates} "
+        f"rates, then {draws} draws of everything near the best rate; each on {seeds} other seeds; the lowest median "
+        "validation loss is chosen, or loss where nothing is held out"
+    )
 
 
 def _transforms(runs: pd.DataFrame) -> str:

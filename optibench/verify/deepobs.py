@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from optibench.execute import execute
-from optibench.plan import experiment
+from optibench.experiment import experiment
 from optibench.registry import Registry
 from optibench.results import load
 

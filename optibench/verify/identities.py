@@ -1,4 +1,4 @@
-"""Limiting cases: at these settings one rule is another."""
+"""Limiting cases: at these settings one rule is another, as it declares by ``contains`` or as stands below."""
 
 from __future__ import annotations
 
@@ -19,20 +19,13 @@ ADAM = ("adam", {"lr": 0.05})
 PLAIN = {"beta1": 0, "beta2": 0, "eps": 0}
 #: left, its settings, right with its, how far apart they may be: 0 where the arithmetic is the same.
 IDENTITIES: tuple[tuple[str, Mapping[str, Any], tuple[str, Mapping[str, Any]], float], ...] = (
-    ("momentum", {"lr": 0.005, "momentum": 0}, GD, 0),
-    ("nesterov", {"lr": 0.005, "momentum": 0}, GD, 0),
     ("asgd", {"lr": 0.005, "lambd": 0}, GD, 0),
     ("polyak", {"lr": 1e-6}, ("gd", {"lr": 1e-6}), 0),  # the bound holds at every step
-    ("schedule_free_sgd", {"lr": 0.005, "momentum": 0}, GD, 0),
-    ("adamw", {"lr": 0.05, "weight_decay": 0}, ADAM, 0),
     ("adam", {"lr": 0.05, **PLAIN}, SIGN, 1e-12),
     ("rmsprop", {"lr": 0.05, "rho": 0, "eps": 0}, SIGN, 1e-12),
     ("adamax", {"lr": 0.05, **PLAIN}, SIGN, 1e-12),
-    ("lion", {"lr": 0.05, "beta1": 0}, SIGN, 0),
-    ("signum", {"lr": 0.05, "momentum": 0}, SIGN, 0),
     ("nadam", {"lr": 0.05, "beta1": 0}, ("adam", {"lr": 0.05, "beta1": 0}), 1e-12),
     ("adan", {"lr": 0.05, "beta1": 0.9, "beta2": 0, "beta3": 0.999}, ADAM, 1e-12),
-    ("ademamix", {"lr": 0.05, "alpha": 0}, ADAM, 1e-12),
     ("muon", {"lr": 0.05}, ADAM, 0),  # of a vector
     ("sophia", {"lr": 0.05, "gamma": 0, "beta1": 0.9}, ("signum", {"lr": 0.05, "momentum": 0.9}), 0),
     ("sam+gd", {"lr": 0.005, "rho": 0}, GD, 0),
@@ -50,7 +43,11 @@ def identities(rule: Optimizer, registry: Registry) -> Iterator[tuple[str, float
         walk = follow(rule, problem, x0[None], [settings], STEPS, normal=lambda t: np.ones(len(x0)))
         return np.array([w[0] for w, *_ in walk.states])
 
-    for left, settings, (right, others), tolerance in IDENTITIES:
+    declared = (
+        (rule.name, {**settings, "lr": 0.005}, (special, {"lr": 0.005}), 1e-12)
+        for special, settings in rule.contains.items()
+    )
+    for left, settings, (right, others), tolerance in (*declared, *IDENTITIES):
         if left == rule.name:
             apart = deviation(path(rule, settings), path(registry.get("optimizer", right), others)).max()
             yield f"{label(left, settings)} = {label(right, others)}", float(apart), tolerance

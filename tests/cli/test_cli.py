@@ -122,7 +122,7 @@ def test_list_and_plugins_print_json(command):
 
 def test_the_terminal_shows_a_leaderboard_and_the_page(command):
     status, out, _ = command("run", "smoke", "--seeds", "1", "--steps", "20", "--lr", "0.001,0.01")
-    assert status == 0 and "18 runs" in out and "best lr" in out
+    assert status == 0 and "at default" in out and "all tuned" in out and "runs: " in out
     assert Path(out.split("report: ")[1].strip()).read_text().startswith("<!doctype html>")
 
 
@@ -150,6 +150,7 @@ def wait_for_a_file(folder: Path, seconds: float = 60) -> None:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_can_be_read_at_once_and_resumes(tmp_path, how):
     arguments = ["--problem", "quadratic", "--lr", "1e-3:1e-2:40", "--seeds", "30", "--steps", "4000", "--workers", "2"]
+    arguments += ["--tune", "none"]
     for name in ("gd", "adam", "momentum", "nesterov", "adamw"):
         arguments += ["--optimizer", name]
     process = start(tmp_path, *arguments)

@@ -67,4 +67,4 @@ def test_list_as_json_has_what_a_rule_declares(command):
     assert rows["adam"]["formula"].startswith("w_t = ") and rows["adam"]["space"]["lr"] == [1e-5, 1, "log"]
     assert rows["sophia"]["evaluations"] == 1.1 and "evaluations" not in rows["bfgs"]  # it varies
     problems = {row["name"]: row for row in json.loads(command("list", "problem", "--json")[1])}
-    assert problems["digits-mlp"]["parameters"] == {"activation": "tanh"}
+    assert problems["digits-mlp"]["parameters"] == {"activation": "tanh", "initial": "xavier"}

@@ -43,9 +43,9 @@ def test_the_lion_of_fifteen_lines_saved_as_a_file_runs(command):
         *("run", "--plugins", ".", "--optimizer", "lion", "--problem", "digits-mlp"),
         *("--steps", "20", "--seeds", "1", "--no-report", "--out", "x"),
     )
-    assert status == 0 and out.startswith("9 runs: 9 finished in ")
-    assert len(lines(err)) == 1 and err.startswith("warning: two plugins register the optimizer 'lion'")
-    assert err.rstrip().endswith("lion replaces the built-in")
+    assert status == 0 and " finished in " in out
+    assert err.startswith("warning: two plugins register the optimizer 'lion'")
+    assert lines(err)[0].endswith("lion replaces the built-in")
     runs = ob.load("x").runs
     assert (runs["plugin"] == "lion").all() and (runs["beta2"] == 0.99).all() and (runs["steps"] == 20).all()
 
@@ -68,7 +68,7 @@ def test_what_hangs_and_what_dies_cost_their_own_runs_and_status_1(command):
 
 
 def test_divergence_is_a_result_and_status_0(command):
-    status, out, _ = command("run", *ONE, "--lr", "0.001,1")
+    status, out, _ = command("run", *ONE, "--lr", "0.001,1", "--tune", "none")
     assert status == 0 and "1 diverged" in out and "1 finished" in out
 
 

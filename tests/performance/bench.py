@@ -24,7 +24,8 @@ if hasattr(os, "sched_setaffinity"):
 
 import numpy as np  # noqa: E402  after the environment that it reads
 
-from optibench.plan import build, experiment, plan  # noqa: E402
+from optibench.experiment import experiment  # noqa: E402
+from optibench.plan import build, plan  # noqa: E402
 from optibench.registry import registry  # noqa: E402
 from optibench.train import train  # noqa: E402
 

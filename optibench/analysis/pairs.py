@@ -1,0 +1,97 @@
+"""Contenders two by two: on each problem over its common seeds, and over problems."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from optibench.analysis.comparison import Comparison
+from optibench.analysis.effects import cliffs_delta, paired, probability_of_improvement, wilcoxon, win_tie_loss
+from optibench.analysis.ranks import holm, nemenyi
+from optibench.pieces import Array, InputError, nearest
+
+#: What stands in the column ``problem`` of rows about all problems together.
+ALL = "all problems"
+ALPHA = 0.05
+COLUMNS = [
+    "problem", "a", "b", "n", "difference", "low", "high", "improvement", "cliffs_delta", "wins", "ties", "losses", "p",
+    "p_holm", "p_nemenyi", "better", "more_seeds",
+]  # fmt: skip
+
+
+def pairwise(comparison: Comparison, a: str | None = None, b: str | None = None) -> pd.DataFrame:
+    """One row a problem and pair, and one for all problems: a against b, or against each other, or all pairs.
+
+    On a problem ``n`` counts seeds; ``difference`` is the mean of a - b with a bootstrap interval (the median where a run is infinite), ``p`` Wilcoxon's
+    signed-rank test on seeds. Over problems ``n`` counts them; ``p`` tests the probabilities that a run of a is better
+    than one of b, less a half, which have one scale on all problems. ``p_holm`` is adjusted over the pairs that are
+    asked for, ``better`` is whom it names at .05, and ``more_seeds`` how many more seeds would tell.
+    """
+    for name in (a, b):
+        if name is not None and name not in comparison.optimizers:
+            raise InputError(f"no results with optimizer '{name}'; {nearest(name, comparison.optimizers)}")
+    pairs = list(combinations(comparison.optimizers, 2))
+    if a is not None:
+        pairs = [(a, other) for other in comparison.optimizers if other != a and b in (None, other)]
+    rows = [row for problem in comparison.problems for row in _on_problem(comparison, problem, pairs)]
+    rows += _over_problems(comparison, pairs)
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _on_problem(comparison: Comparison, problem: str, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    rows = []
+    for a, b in pairs:
+        x, y = comparison.pair(problem, a, b)
+        if not len(x):
+            continue
+        found = paired(x, y)
+        wins, ties, losses = win_tie_loss(x, y)
+        rows.append(
+            {
+                "problem": problem, "a": a, "b": b, "n": len(x), "difference": found.mean if np.isfinite(x - y).all() else found.median, "low": found.low,
+                "high": found.high, "improvement": probability_of_improvement(x, y), "cliffs_delta": cliffs_delta(x, y),
+                "wins": wins, "ties": ties, "losses": losses, "p": found.p, "p_nemenyi": np.nan,
+                "more_seeds": found.more,
+            }
+        )  # fmt: skip
+    return _decided(rows)
+
+
+def _over_problems(comparison: Comparison, pairs: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    medians, rows = comparison.medians, []
+    if not len(medians):
+        return []
+    apart = nemenyi(medians)
+    for a, b in pairs:
+        i, j = comparison.optimizers.index(a), comparison.optimizers.index(b)
+        better = improvements(comparison, i, j)
+        wins, ties, losses = win_tie_loss(medians[:, i], medians[:, j])
+        rows.append(
+            {
+                "problem": ALL, "a": a, "b": b, "n": len(medians), "difference": np.nan, "low": np.nan, "high": np.nan,
+                "improvement": better.mean(), "cliffs_delta": 2 * better.mean() - 1, "wins": wins, "ties": ties,
+                "losses": losses, "p": wilcoxon(0.5 - better), "p_nemenyi": apart[i, j], "more_seeds": 0,
+            }
+        )  # fmt: skip
+    return _decided(rows)
+
+
+def improvements(comparison: Comparison, i: int, j: int) -> Array:
+    """The probability on every complete problem that a run of contender i is better than one of j."""
+    blocks = comparison.blocks.values()
+    return np.array([probability_of_improvement(block[:, i], block[:, j]) for block in blocks])
+
+
+def _decided(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Holm's adjustment over these rows, and whom each names."""
+    adjusted: Any = holm(np.array([row["p"] for row in rows])) if rows else []
+    for row, p in zip(rows, adjusted, strict=True):
+        row["p_holm"], row["better"] = float(p), ""
+        if p < ALPHA:
+            row["better"] = row["a"] if row["improvement"] > 0.5 else row["b"] if row["improvement"] < 0.5 else ""
+        else:
+            row["more_seeds"] = max(row["more_seeds"], 0)
+    return rows
