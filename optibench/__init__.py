@@ -75,10 +75,10 @@ def run(
 
     ``problems`` and ``optimizers`` are names, ``"adam:beta1=0.8"``, tables with a name and settings, or the pieces
     themselves, registered or not; ``lr`` is "LO:HI:COUNT", "a,b,c", a number or a list: the grid that is tuned on, or
-    with ``tune="none"`` the rates that are run. ``compare`` names another factor, whose levels are a list. Results stay in ``out``, where
-    the same call finds them again; without it they live in memory. With one worker, the default, all happens in this
-    process, and a plugin that ends its process ends yours; with more, call from under ``if __name__ == "__main__"``.
-    Raises InputError, one line, on what makes no sense.
+    with ``tune="none"`` the rates that are run. ``compare`` names another factor, whose levels are a list. Results
+    stay in ``out``, where the same call finds them again; without it they live in memory. With one worker, the default,
+    all happens in this process, and a plugin that ends its process ends yours; with more, call from under
+    ``if __name__ == "__main__"``. Raises InputError, one line, on what makes no sense.
     """
     from optibench.api import run_experiment  # brings pandas
 

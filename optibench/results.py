@@ -31,6 +31,7 @@ class Results:
     experiment: dict[str, Any] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict, repr=False)  # what was tuned, chosen and declared
     _points: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+    _compared: dict[str, Comparison] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -73,7 +74,7 @@ class Results:
         runs = self.runs.drop(columns="problem").rename(columns={"optimizer": "label"})
         return rows.merge(runs, on="id", how="inner")
 
-    @property
+    @cached_property
     def trials(self) -> pd.DataFrame:
         """One row a trial of tuning: problem, optimizer, search, its settings, its score."""
         from optibench.analysis.selection import trials_of
@@ -93,8 +94,11 @@ class Results:
         """
         from optibench.analysis.comparison import compare
 
-        factor = self.protocol.get("compare", "optimizer")
-        return compare(self.reported, factor, tuning, problem, optimizer, seed)
+        key = repr((tuning, problem, optimizer, seed))
+        if key not in self._compared:
+            factor = self.protocol.get("compare", "optimizer")
+            self._compared[key] = compare(self.reported, factor, tuning, problem, optimizer, seed)
+        return self._compared[key]
 
     def leaderboard(self, **chosen: Any) -> pd.DataFrame:
         """One row a problem and contender, by rank: what it reached at its default, and tuned. Filters: see compare."""

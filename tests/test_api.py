@@ -70,7 +70,9 @@ def test_pieces_in_each_others_place_are_an_error(problems, optimizers):
 
 
 def test_the_runs_have_the_promised_columns_one_row_a_run():
-    runs = ob.run("digits-softmax", ["adam", "momentum:momentum=0.5"], lr=[0.01, 0.1], seeds=3, steps=30, tune="none").runs
+    runs = ob.run(
+        "digits-softmax", ["adam", "momentum:momentum=0.5"], lr=[0.01, 0.1], seeds=3, steps=30, tune="none"
+    ).runs
     promised = [
         "problem",
         "optimizer",

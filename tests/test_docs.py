@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 import optibench as ob
-from optibench.hookspecs import KINDS
 from optibench.experiment import Experiment
+from optibench.hookspecs import KINDS
 from optibench.registry import Registry, Sources
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +29,7 @@ README = (ROOT / "README.md").read_text()
 PLUGINS = (ROOT / "docs/plugins.md").read_text()
 OPTIMIZERS = (ROOT / "docs/optimizers.md").read_text()
 PROBLEMS = (ROOT / "docs/problems.md").read_text()
+STATISTICS = (ROOT / "docs/statistics.md").read_text()
 COMMANDS = (ROOT / "docs/command-line.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "reports/README.md"]
 
@@ -152,6 +153,10 @@ def test_the_pages_on_optimizers_and_problems_work_from_top_to_bottom(command):
     follow(PROBLEMS, command)
 
 
+def test_the_page_on_statistics_works_from_top_to_bottom(command):
+    follow(STATISTICS, command)
+
+
 def words(heading: str) -> set[str]:
     """The code words in the first column of the table under this heading."""
     table = COMMANDS.split(f"| {heading} |")[1].split("\n\n")[0]
@@ -167,7 +172,7 @@ def test_every_option_of_run_is_explained():
 
 
 def test_every_setting_of_an_experiment_file_is_explained():
-    assert words("setting") == {field.name for field in fields(Experiment)} | {"activation"}
+    assert words("setting") == {field.name for field in fields(Experiment)} | {"activation", "initialisation"}
 
 
 def test_every_column_of_the_runs_is_explained():
@@ -205,6 +210,7 @@ def test_the_examples_of_the_docs_train_together(tmp_path):
         steps=20,
         schedule="sawtooth",
         executor="backwards",
+        tune="none",
         plugins=str(tmp_path),
     )
     assert (results.runs["status"] == "finished").all()

@@ -77,7 +77,9 @@ def scaled(factor: float, start: float = 1.0) -> Problem:
 def test_divergence_has_no_scale_and_the_others_go_on():
     steps = set()
     for factor in (1e-12, 1.0, 1e12):
-        runs = ob.run(scaled(factor), "gd", lr=[2 / factor, 0.1 / factor], seeds=1, steps=60, dtype="float64", tune="none").runs
+        runs = ob.run(
+            scaled(factor), "gd", lr=[2 / factor, 0.1 / factor], seeds=1, steps=60, dtype="float64", tune="none"
+        ).runs
         assert runs["status"].tolist() == ["finished", "diverged"]
         steps.add(runs["diverged_at"][1])
         assert np.isnan(runs["loss"][1]) and runs["loss"][0] < factor
@@ -133,7 +135,9 @@ def test_what_hangs_or_dies_is_ended_in_time_and_keeps_its_points():
 
 def test_the_same_command_repeats_nothing_and_fills_what_is_missing(tmp_path):
     def run(**more):
-        return ob.run("rosenbrock", ["gd", "adam"], lr=[1e-4, 1e-3], steps=30, tune="none", out=tmp_path, **{"seeds": 2, **more})
+        return ob.run(
+            "rosenbrock", ["gd", "adam"], lr=[1e-4, 1e-3], steps=30, tune="none", out=tmp_path, **{"seeds": 2, **more}
+        )
 
     first = run()
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}

@@ -14,7 +14,14 @@ from optibench.experiment import experiment
 from optibench.registry import Registry, Sources, registry
 
 BROKEN = str(Path(__file__).with_name("broken.py"))
-FACTS = {"problems": ["quadratic"], "optimizers": ["gd", "adam"], "lr": [0.01, 0.1], "seeds": 2, "steps": 20, "tune": "none"}
+FACTS = {
+    "problems": ["quadratic"],
+    "optimizers": ["gd", "adam"],
+    "lr": [0.01, 0.1],
+    "seeds": 2,
+    "steps": 20,
+    "tune": "none",
+}
 
 
 def progress(folder, found=None, how=None, **changes):

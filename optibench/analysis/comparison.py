@@ -60,8 +60,15 @@ class Comparison:
         return table.dropna().to_numpy(float)  # (S, k)
 
     def _table(self, problem: str) -> pd.DataFrame:
-        rows = self.rows[self.rows["problem"] == problem]
-        return rows.pivot(index="seed", columns="optimizer", values="score")
+        return self._tables[problem]
+
+    @cached_property
+    def _tables(self) -> dict[str, pd.DataFrame]:
+        """Scores of every problem, seeds by contenders, NaN where a contender has no run at a seed."""
+        return {
+            str(name): rows.pivot(index="seed", columns="optimizer", values="score")
+            for name, rows in self.rows.groupby("problem")
+        }
 
     def pair(self, problem: str, a: str, b: str) -> tuple[Array, Array]:
         """The scores of two contenders at the seeds that both have, (S,) each; none where one is missing."""

@@ -48,7 +48,7 @@ def leaderboard(results: Any, comparison: Comparison) -> pd.DataFrame:
             "mean": middle[1],
             "mean_low": middle[0],
             "mean_high": middle[2],
-            **{f"{name}_score": found.get((problem, optimizer), np.nan) for name, found in beside.items() if len(found)},
+            **{f"{name}_score": found.get((problem, optimizer), np.nan) for name, found in beside.items() if found},
             "loss": loss[1],
             "gap": loss[1] - group["minimum"].iloc[0] if "minimum" in group else np.nan,
             "test_accuracy": float(group["test_accuracy"].median()) if "test_accuracy" in group else np.nan,

@@ -22,13 +22,16 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def pairwise(comparison: Comparison, a: str | None = None, b: str | None = None) -> pd.DataFrame:
+def pairwise(
+    comparison: Comparison, a: str | None = None, b: str | None = None, problem: str | None = None
+) -> pd.DataFrame:
     """One row a problem and pair, and one for all problems: a against b, or against each other, or all pairs.
 
-    On a problem ``n`` counts seeds; ``difference`` is the mean of a - b with a bootstrap interval (the median where a run is infinite), ``p`` Wilcoxon's
-    signed-rank test on seeds. Over problems ``n`` counts them; ``p`` tests the probabilities that a run of a is better
-    than one of b, less a half, which have one scale on all problems. ``p_holm`` is adjusted over the pairs that are
-    asked for, ``better`` is whom it names at .05, and ``more_seeds`` how many more seeds would tell.
+    On a problem ``n`` counts seeds; ``difference`` is the mean of a - b with a bootstrap interval (the median where a
+    run is infinite), ``p`` Wilcoxon's signed-rank test on seeds. Over problems ``n`` counts them; ``p`` tests the
+    probabilities that a run of a is better than one of b, less a half, which have one scale on all problems.
+    ``p_holm`` is adjusted over the pairs that are asked for, ``better`` is whom it names at .05, and ``more_seeds`` how
+    many more seeds would tell. ``problem``: that one alone, or "all problems".
     """
     for name in (a, b):
         if name is not None and name not in comparison.optimizers:
@@ -36,8 +39,9 @@ def pairwise(comparison: Comparison, a: str | None = None, b: str | None = None)
     pairs = list(combinations(comparison.optimizers, 2))
     if a is not None:
         pairs = [(a, other) for other in comparison.optimizers if other != a and b in (None, other)]
-    rows = [row for problem in comparison.problems for row in _on_problem(comparison, problem, pairs)]
-    rows += _over_problems(comparison, pairs)
+    wanted = comparison.problems if problem is None else [problem] * (problem != ALL)
+    rows = [row for name in wanted for row in _on_problem(comparison, name, pairs)]
+    rows += _over_problems(comparison, pairs) if problem in (None, ALL) else []
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -51,7 +55,8 @@ def _on_problem(comparison: Comparison, problem: str, pairs: list[tuple[str, str
         wins, ties, losses = win_tie_loss(x, y)
         rows.append(
             {
-                "problem": problem, "a": a, "b": b, "n": len(x), "difference": found.mean if np.isfinite(x - y).all() else found.median, "low": found.low,
+                "problem": problem, "a": a, "b": b, "n": len(x),
+                "difference": found.mean if found.method.startswith("mean") else found.median, "low": found.low,
                 "high": found.high, "improvement": probability_of_improvement(x, y), "cliffs_delta": cliffs_delta(x, y),
                 "wins": wins, "ties": ties, "losses": losses, "p": found.p, "p_nemenyi": np.nan,
                 "more_seeds": found.more,

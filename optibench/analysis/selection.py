@@ -25,7 +25,7 @@ def rows_of(protocol: dict[str, Any]) -> pd.DataFrame:
 
 
 def trials_of(protocol: dict[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
-    """problem, optimizer, search ("lr" or "all"), trial from 0, score, share that diverged, a column a hyperparameter."""
+    """problem, optimizer, search ("lr" or "all"), trial from 0, score, share that diverged, hyperparameters."""
     columns = ["problem", "optimizer", "search", "trial", "score", "diverged"]
     status, rows, count = runs.set_index("id")["status"], [], Counter[tuple[str, ...]]()
     for trial in protocol.get("trials", []):
@@ -38,7 +38,7 @@ def trials_of(protocol: dict[str, Any], runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def grid(results: Any) -> pd.DataFrame:
-    """Every run along the rates: those of tuning with problem and contender, or where nothing was tuned the reported."""
+    """Every run along the rates, with problem and contender: those of tuning, or the reported if nothing was tuned."""
     rows = [
         (trial["problem"], trial["optimizer"], run)
         for trial in results.protocol.get("trials", [])
@@ -111,8 +111,8 @@ def expected(results: Any, comparison: Comparison) -> pd.DataFrame:
     rows = []
     trials = results.trials
     wanted = trials["problem"].isin(comparison.problems) & trials["optimizer"].isin(comparison.optimizers)
-    for (problem, optimizer, search), trials in trials[wanted].groupby(["problem", "optimizer", "search"]):
-        for k, value in enumerate(expected_best(trials["score"].to_numpy(float)), start=1):
+    for (problem, optimizer, search), group in trials[wanted].groupby(["problem", "optimizer", "search"]):
+        for k, value in enumerate(expected_best(group["score"].to_numpy(float)), start=1):
             rows.append((problem, optimizer, search, k, value))
     return pd.DataFrame(rows, columns=["problem", "optimizer", "search", "trials", "expected"])
 

@@ -16,7 +16,7 @@ COLUMNS = ["problem", "sentence", "best", "tied", "worse", "score", "p_tied", "p
 
 
 def verdict(comparison: Comparison) -> pd.DataFrame:
-    """The whole in the first row, then a row a problem: the sentence, who is best, who is not told from it, who is worse.
+    """The whole in the first row, then a row a problem: the sentence, who is best, who is tied with it, who is worse.
 
     ``p_tied`` is the smallest Holm-adjusted p among those that cannot be told apart from the best, ``p_worse`` the
     largest among those that are worse: Wilcoxon's signed-rank test of the best against each other, over seeds on a
@@ -49,7 +49,7 @@ def on_problem(comparison: Comparison, problem: str) -> dict[str, Any]:
     if medians.nunique() == 1 and rows["score"].nunique() == 1:
         text = f"On {problem} all {len(names)} contenders reach the same {reached}, so they cannot be told apart."
         return {**row, "tied": ", ".join(names[1:]), "sentence": text}
-    row.update(_against(pairwise(comparison, best), problem, best))
+    row.update(_against(pairwise(comparison, best, problem=problem), problem, best))
     tied, worse = _split(row["tied"]), _split(row["worse"])
     if not tied:
         text = f"On {problem} {best} is best, at a {reached}; {_all(worse)} worse (Holm {_p(row['p_worse'], 'most')})."
@@ -80,7 +80,10 @@ def over_problems(comparison: Comparison, problems: list[dict[str, Any]]) -> dic
         return {**_row("", "", np.nan), "sentence": "No run of any contender finished, so nothing can be ranked."}
     table = overall(comparison)
     best = str(table["optimizer"][0])
-    row = {**_row("", best, float(table["mean_rank"][0])), **_against(pairwise(comparison, best), ALL, best)}
+    row = {
+        **_row("", best, float(table["mean_rank"][0])),
+        **_against(pairwise(comparison, best, problem=ALL), ALL, best),
+    }
     tied, worse = _split(row["tied"]), _split(row["worse"])
     top = table.iloc[0]
     level = table.loc[np.isclose(table["mean_rank"], top["mean_rank"]), "optimizer"].tolist()
@@ -125,7 +128,7 @@ def _against(pairs: pd.DataFrame, problem: str, best: str) -> dict[str, Any]:
 def _where(best: str, problems: list[dict[str, Any]]) -> str:
     """On which problems the leader wins and on which another does, as far as can be told."""
     wins = [row["problem"] for row in problems if row["best"] == best and not row["tied"]]
-    losses = [f"{row['problem']} (to {row['best']})" for row in problems if best in _split(row["worse"])]
+    losses = [f"{row['problem']} (by {row['best']})" for row in problems if best in _split(row["worse"])]
     said = [f"alone ahead on {_list(wins)}"] if wins else []
     said += [f"beaten on {_list(losses)}"] if losses else []
     return f"{best} is {' and '.join(said)}." if said else f"On no problem is {best} alone ahead, nor beaten."

@@ -86,12 +86,7 @@ def tutorial_digits(*, activation: Activation = sigmoid) -> Problem:
 def digits_mlp(*, activation: Activation = tanh, initial: str = "xavier") -> Problem:
     """A network of 64-32-10 units with softmax cross-entropy on 8 x 8 images of digits."""
     return network_problem(
-        "digits-mlp",
-        _mlp(64, [32], 10, activation, initial),
-        digits(),
-        classes=True,
-        source=DIGITS,
-        epochs=20,
+        "digits-mlp", _mlp(64, [32], 10, activation, initial), digits(), classes=True, source=DIGITS, epochs=20
     )
 
 

@@ -41,9 +41,12 @@ def draw(figure: Figure, results: Any) -> Canvas | None:
     rows = ceil(len(facets) / columns)
     marks: dict[str, Callable[..., None]] = {"curve": _curves, "path": _paths}
     with matplotlib.rc_context(STYLE):
-        width = max(4.1 * columns, 7.0)
-        canvas = Canvas(figsize=(width, 3.1 * rows + 0.9 + (columns == 1)), layout="constrained")
+        width, tall = max(4.1 * columns, 7.0), 3.1 + (columns == 1)
+        across = max(int(width / 1.5), 1)  # names in a row of the legend
+        top = 0.3 + 0.22 * ceil(len({*data[color]}) / across)
+        canvas = Canvas(figsize=(width, tall * rows + top))
         axes = canvas.subplots(rows, columns, squeeze=False).ravel()
+        _margins(canvas, rows, columns, top)
         for axis in axes[len(facets) :]:
             axis.remove()
         for axis, facet in zip(axes, facets, strict=False):
@@ -59,11 +62,23 @@ def draw(figure: Figure, results: Any) -> Canvas | None:
         canvas.legend(
             [handles[name] for name in shown],
             shown,
-            loc="outside upper center",
-            ncols=min(len(shown), int(width / 1.5)),
+            loc="upper center",
+            ncols=max(min(len(shown), across), 1),
             frameon=False,
         )
     return canvas
+
+
+def _margins(canvas: Canvas, rows: int, columns: int, top: float) -> None:
+    """Room for labels between the facets, in inches: a layout engine would take longer than the drawing."""
+    width, height = canvas.get_size_inches()
+    left, right, bottom, between = 0.8, 0.15, 0.5, (0.8, 0.85)
+    wide = (width - left - right - between[0] * (columns - 1)) / columns
+    tall = (height - top - bottom - between[1] * (rows - 1)) / rows
+    canvas.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height,
+        wspace=between[0] / wide, hspace=between[1] / tall,
+    )  # fmt: skip
 
 
 def styles_of(names: list[str]) -> dict[str, dict[str, Any]]:
@@ -102,6 +117,9 @@ def _curves(
         )
         crosses += [(value, name) for value in x[np.isinf(y)]]
     axis.set_xscale(encoding.get("x_scale", "linear"))
+    ends = data[encoding["x"]].min(), data[encoding["x"]].max()
+    if ends[0] == ends[1]:
+        axis.set_xlim(ends[0] / 2, ends[0] * 2)
     if floor:
         axis.set_yscale("log")
     for place, (x_value, name) in enumerate(crosses):

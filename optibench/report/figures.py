@@ -55,6 +55,19 @@ def trajectories(results: Any) -> Any:
     return paths[["problem", "optimizer", "step", "w0", "w1"]]
 
 
+def profile(results: Any) -> Any:
+    """The share of (problem, target) pairs that each contender reaches within a factor of the best's cost."""
+    frame = results.profile("performance")
+    return frame.assign(low=frame["share"], high=frame["share"], facet="all problems and targets")
+
+
+def expected_best(results: Any) -> Any:
+    """The expected best tuning score of k trials of everything, k = 1 to all."""
+    frame = results.expected()
+    frame = frame[frame["search"] == "all"]
+    return frame.assign(low=frame["expected"], high=frame["expected"])
+
+
 CURVES = Figure(
     "loss-curves",
     "Loss along the budget",
@@ -92,6 +105,32 @@ PATHS = Figure(
 )
 
 
+PROFILE = Figure(
+    "performance-profile",
+    "Performance profile",
+    "The share of all pairs of a problem and a target that each contender reaches, in the median over seeds, within a "
+    "factor of the evaluations that the best one needs. Targets were declared before the run; what is not reached stays "
+    "in the denominator. Dolan and Moré 2002.",
+    profile,
+    {
+        "mark": "curve", "x": "x", "y": "share", "low": "low", "high": "high", "color": "optimizer", "facet": "facet",
+        "x_scale": "log", "x_label": "times the evaluations of the best", "y_label": "share reached",
+    },
+)  # fmt: skip
+
+BUDGET = Figure(
+    "expected-best",
+    "What tuning is worth",
+    "The expected best score of k trials, drawn without replacement from the draws of everything near the best rate: so "
+    "that a smaller tuning budget can be read off. Scores are medians over the tuning seeds.",
+    expected_best,
+    {
+        "mark": "curve", "x": "trials", "y": "expected", "low": "low", "high": "high", "color": "optimizer",
+        "facet": "problem", "y_scale": "log", "x_label": "trials", "y_label": "expected best score",
+    },
+)  # fmt: skip
+
+
 @hookimpl
 def optibench_figures() -> list[Figure]:
-    return [CURVES, RATES, PATHS]
+    return [CURVES, RATES, PATHS, PROFILE, BUDGET]

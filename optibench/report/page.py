@@ -19,7 +19,6 @@ from optibench.registry import reason
 from optibench.report.draw import STYLE, draw
 from optibench.store import write_whole
 
-
 #: The methods of Results whose frames the page is made of, and that lie beside it as CSV.
 TABLES = (
     "verdict", "ranks", "leaderboard", "pairwise", "tuning", "expected", "sensitivity", "time_to_target", "profile",
@@ -89,6 +88,7 @@ def _render(results: Any, tables: dict[str, pd.DataFrame], figures: list[dict[st
         friedman=tables["ranks"].attrs.get("friedman"),
         widths=_widths(tables["sensitivity"]),
         figures=figures,
+        overtaken=_overtaken(tables["crossings"], tables["verdict"]),
         unfinished=_unfinished(runs),
         **{name: table.to_dict("records") for name, table in tables.items() if name in SHOWN},
     )
@@ -97,7 +97,15 @@ def _render(results: Any, tables: dict[str, pd.DataFrame], figures: list[dict[st
 #: The columns of the leaderboard that show scores of another tuning, and their words.
 BESIDE = {"default_score": "at default", "all_score": "all tuned"}
 #: The tables that the page shows whole.
-SHOWN = ("verdict", "ranks", "tuning", "time_to_target", "stability", "crossings", "why")
+SHOWN = ("verdict", "ranks", "tuning", "time_to_target", "stability", "why")
+
+
+def _overtaken(crossings: pd.DataFrame, verdict: pd.DataFrame) -> list[dict[str, Any]]:
+    """Whom the best on each problem overtook on the way: who led earlier would have looked better on less budget."""
+    best = crossings.merge(verdict[["problem", "best"]], on="problem")
+    late = best[best["ahead_at_last"] == best["best"]]
+    rows = late.groupby(["problem", "best"], sort=True)["ahead_at_first"].agg(", ".join).reset_index()
+    return [{**row} for row in rows.to_dict("records")]
 
 
 def _widths(sensitivity: pd.DataFrame) -> list[dict[str, Any]]:
@@ -134,11 +142,12 @@ def _tuning(results: Any) -> str:
         return "none"
     counts = trials.groupby(["problem", "optimizer"])["search"].value_counts().unstack(fill_value=0)
     counts = counts.reindex(columns=["lr", "all"], fill_value=0)
-    rates, draws = (f"{low} to {high}" if low != high else str(low) for low, high in zip(counts.min(), counts.max()))
+    ends = zip(counts.min(), counts.max(), strict=True)
+    rates, draws = (f"{low} to {high}" if low != high else str(low) for low, high in ends)
     return (
-        f"{results.experiment.get('tune', 'grid')}: the same trials and budget for all contenders on a problem, {rates} "
-        f"rates, then {draws} draws of everything near the best rate; each on {seeds} other seeds; the lowest median "
-        "validation loss is chosen, or loss where nothing is held out"
+        f"{results.experiment.get('tune', 'grid')}: the same trials and budget for all contenders on a problem, "
+        f"{rates} rates, then {draws} draws of everything near the best rate; each on {seeds} other seeds; the lowest "
+        "median validation loss is chosen, or loss where nothing is held out"
     )
 
 

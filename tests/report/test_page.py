@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
+from html import escape
 
 import pytest
 
 import optibench as ob
 from optibench.pieces import Figure
 from optibench.registry import registry
-from optibench.report.page import write_report
+from optibench.report.page import TABLES, number, write_report
 
 
 @pytest.fixture(scope="module")
@@ -25,13 +27,15 @@ def page(results, tmp_path_factory):
 def test_the_page_is_offline(page):
     text = page.read_text()
     assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", text)
-    assert text.count("data:image/svg+xml;base64,") == 3 and "<script" not in text
+    assert text.count("data:image/svg+xml;base64,") == len(registry()["figure"]) and "<script" not in text
 
 
 def test_figures_and_tables_lie_beside_the_page(page):
     names = {str(path.relative_to(page.parent)) for path in page.parent.rglob("*") if path.is_file()}
     figures = {f"figures/{name}.{kind}" for name in registry()["figure"] for kind in ("png", "svg")}
-    assert names == {"index.html", *figures, "tables/leaderboard.csv", "tables/overall.csv", "tables/runs.csv"}
+    assert names == {"index.html", *figures, "tables/runs.csv", *(f"tables/{name}.csv" for name in TABLES)}
+    linked = set(re.findall(r'href="(tables/[^"]+)"', page.read_text()))
+    assert linked == {name for name in names if name.startswith("tables/")}
 
 
 def test_the_same_results_give_the_same_bytes(results, page, tmp_path):
@@ -45,9 +49,44 @@ def test_the_page_says_what_was_run_who_led_and_what_diverged(results, page):
     text = page.read_text()
     for fingerprint in results.runs["fingerprint"].unique():
         assert fingerprint in text
-    leader = results.leaderboard().groupby("optimizer")["rank"].mean().idxmin()
-    assert re.search(rf"{leader}( and \w+)? ha(s|ve) the best mean rank", text)
+    for sentence in results.verdict()["sentence"]:
+        assert escape(sentence) in text
     assert "What did not finish" in text and "diverged" in text
+
+
+def test_the_page_states_the_protocol_and_what_cannot_be_concluded(results, page):
+    text = html.unescape(page.read_text())
+    assert "the same trials and budget for all contenders on a problem" in text and "each on 3 other seeds" in text
+    for line in results.compare().caveats:
+        assert line in text
+    for target in results.protocol["targets"]:
+        assert target["provenance"] in text
+
+
+def test_three_columns_stand_side_by_side(results, page):
+    text = page.read_text()
+    assert "at default" in text and "all tuned" in text
+    row = results.leaderboard().iloc[0]
+    for name in ("score", "default_score", "all_score"):
+        assert f'<td class="n">{number(float(row[name]))}</td>' in text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizers": ["gd"]},
+        {"problems": ["rosenbrock"]},
+        {"seeds": 1},
+        {"lr": 1e9, "steps": 400},
+        {"tune": "none", "lr": [0.1, 0.01]},
+        {"compare": "batch", "batch": [8, 64], "problems": ["wine-mlp"], "optimizers": ["adam"]},
+    ],
+)
+def test_a_report_of_little_is_a_report(changes, tmp_path):
+    facts = {"problems": ["rosenbrock", "wine-mlp"], "optimizers": ["gd", "adam"], "lr": [1e-3, 1e-2, 0.1], "seeds": 3}
+    results = ob.run(**{**facts, "steps": 20, **changes})
+    text = results.report(tmp_path).read_text()
+    assert "could not be drawn" not in text and html.escape(results.verdict()["sentence"][0], quote=False) in text
 
 
 def test_a_figure_that_raises_costs_itself_only(results, tmp_path):
