@@ -19,7 +19,7 @@ from optibench.registry import Registry, reason
 from optibench.store import Store
 from optibench.work import Task, built
 
-#: An experiment of built-ins with fewer steps than this is done before a pool of processes has started.
+#: An experiment of built-ins with less work than this, in steps of small cohorts, is done before a pool has started.
 SMALL = 30_000
 
 
@@ -132,7 +132,9 @@ def _executor(
     if asked is None:
         trusted = all(registry.is_builtin("optimizer", cell.rule.name) for cell in cells)
         trusted = trusted and all(registry.is_builtin("problem", cell.cohort.problem[0]) for cell in cells)
-        small = sum(cell.cohort.steps * max(1, runs / len(cells) / cell.size) for cell in cells) < SMALL and trusted
+        each = runs / len(cells)
+        work = sum(cell.cohort.steps * (max(each / cell.size, 1) + each * cell.cohort.batch / 500) for cell in cells)
+        small = work < SMALL and trusted
         asked = "inline" if registry.is_local or small or (workers == 1 and trusted) else "processes"
     if registry.is_local and asked != "inline":
         raise InputError(f"executor '{asked}': pieces that are not registered run in this process; use 'inline'")

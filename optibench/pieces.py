@@ -311,6 +311,7 @@ class Problem:
     validation: tuple[Array, ...] = ()
     test: tuple[Array, ...] = ()
     draws: Callable[..., tuple[Array, ...]] | None = None  # (rng, examples) -> noise of a batch, (B, ...) each
+    units: Callable[..., tuple[Array, int, str]] | None = None  # (w, x) -> dead hidden units (R,), of how many, of what
     blocks: tuple[Block, ...] = ()
     minimum: float | None = None
     minimizer: tuple[float, ...] | None = None

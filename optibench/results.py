@@ -160,11 +160,19 @@ class Results:
 
         return crossings(self, self.compare(**chosen))
 
-    def why(self, **chosen: Any) -> pd.DataFrame:
-        """Why the compared runs ended badly or slowly: one row a cause, problem and contender, with a sentence."""
-        from optibench.analysis.diagnosis import summary
+    def why(self, tuning: Any = None, problem: Any = None, optimizer: Any = None, seed: Any = None) -> pd.DataFrame:
+        """One row a run that ended badly or slowly, those of tuning too, with a sentence that says why."""
+        from optibench.analysis.comparison import chosen
+        from optibench.analysis.diagnosis import every
 
-        return summary(self.compare(**chosen).rows)
+        runs = self.runs if tuning is None else self.compare(tuning).rows
+        return every(chosen(runs, problem=problem, optimizer=optimizer, seed=seed))
+
+    def causes(self, **chosen: Any) -> pd.DataFrame:
+        """Why the compared runs ended badly or slowly: one row a problem, contender and cause, with an example."""
+        from optibench.analysis.diagnosis import causes
+
+        return causes(self.compare(**chosen).rows)
 
     def verdict(self, **chosen: Any) -> pd.DataFrame:
         """The comparison in words: a sentence for the whole, in the first row, and one a problem, with the numbers."""
@@ -201,7 +209,8 @@ def load(folder: Path | str) -> Results:
         frame = frame[frame["id"].isin(json.loads(selection.read_text()))]
     retried = frame["status"].isin(["crashed", "timeout"])
     frame = frame[~retried | ~frame["id"].isin(frame.loc[~retried, "id"])].drop_duplicates("id", keep="last")
-    short = {name: name.removeprefix("final:") for name in frame if not name.startswith(("hyperparameter:", CURVE))}
+    plain = [name for name in frame if not name.startswith(("hyperparameter:", CURVE))]
+    short = {name: name.removeprefix("final:").removeprefix("why:") for name in plain}
     taken = {*short.values()}
     for name in frame:
         if name.startswith("hyperparameter:"):

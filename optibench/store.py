@@ -244,6 +244,7 @@ def _row(cohort: Cohort, outcome: Outcome, index: int, facts: dict[str, Any]) ->
         **{f"hyperparameter:{key}": value for key, value in run.hyperparameters.items()},
         **{f"hyperparameter:{key}": str(value) for key, value in cohort.options.items()},
         **{f"final:{key}": value for key, value in ending.final.items()},
+        **{f"why:{key}": value for key, value in ending.why.items()},
     }
     points = list(curve_points(outcome, index))
     for name in points[0] if points else ():

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from optibench import recording
+from optibench.diagnosing import Watch
 from optibench.pieces import Array, InputError, Metric, Optimizer, Problem
 from optibench.plan import Cohort
 from optibench.registry import reason
@@ -38,6 +39,7 @@ class Ending:
     steps: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     final: dict[str, float] = field(default_factory=dict)
+    why: dict[str, Any] = field(default_factory=dict)  # what diagnosis found
 
 
 @dataclass
@@ -63,13 +65,14 @@ def train(
 
     ``on_point`` sees every recorded point as it is made. Nothing that a rule raises comes out.
     """
-    problem = problem.astype(cohort.dtype)
+    exact, problem = problem, problem.astype(cohort.dtype)
     outcome = Outcome([Ending() for _ in cohort.runs], [])
     training: Training | None = None
     with np.errstate(all="ignore"):  # overflow is what divergence looks like
         try:
             training = begin(cohort, problem, rule, schedule)
-            _loop(training, outcome, metrics, deadline, on_point)
+            watch = Watch(cohort, recording.part(exact).astype("float64"), training)
+            _loop(training, watch, outcome, metrics, deadline, on_point)
             outcome.seconds_per_step = _time_alone(cohort, problem, rule, schedule)
         except CohortTimeout:
             _end_all(training, outcome, "timeout", "the time limit of its cohort ran out")
@@ -80,6 +83,7 @@ def train(
 
 def _loop(
     training: Training,
+    watch: Watch,
     outcome: Outcome,
     metrics: list[Metric],
     deadline: float,
@@ -97,6 +101,7 @@ def _loop(
         if training.w.shape[1] == 2:
             columns["w0"], columns["w1"] = solution.T.copy()
         outcome.points.append(point)
+        watch.recorded(training, training.alive[some], columns["loss"])
         if on_point:
             on_point(point)
         return columns
@@ -110,12 +115,14 @@ def _loop(
             raise CohortTimeout
         loss, g, bounded = training.evaluate()
         if not bounded.all():
-            _diverge(training, outcome, ~bounded)
+            _diverge(training, watch, outcome, ~bounded)
             training.keep(bounded)
+            watch.keep(bounded)
             loss, g = loss[bounded], rows(g, bounded)
             if not len(training.alive):
                 break
         training.step(loss, g)
+        watch.stepped(training, g)
         if training.t in points:
             record()
         if cohort.limit is not None:
@@ -123,29 +130,36 @@ def _loop(
             if spent.any():
                 if training.t not in points:
                     record(spent)
-                _finish(training, outcome, spent, problem, metrics)
+                _finish(training, watch, outcome, spent, problem, metrics)
                 training.keep(~spent)
+                watch.keep(~spent)
     if len(training.alive):
         if training.t not in points and training.t:
             record()
-        _finish(training, outcome, np.ones(len(training.alive), bool), problem, metrics)
+        _finish(training, watch, outcome, np.ones(len(training.alive), bool), problem, metrics)
 
 
-def _diverge(training: Training, outcome: Outcome, gone: Array) -> None:
-    for row in np.flatnonzero(gone).tolist():
+def _diverge(training: Training, watch: Watch, outcome: Outcome, gone: Array) -> None:
+    if not gone.any():
+        return
+    for row, why in zip(np.flatnonzero(gone).tolist(), watch.diverged(training, gone), strict=True):
         text = f"the loss was not finite, or {GROWTH:g} times that at the start, after step {training.t}"
         _end(training, outcome, row, "diverged", text)
-        outcome.endings[training.alive[row]].diverged_at = training.t
+        ending = outcome.endings[training.alive[row]]
+        ending.diverged_at, ending.why = training.t, why
 
 
-def _finish(training: Training, outcome: Outcome, done: Array, problem: Problem, metrics: list[Metric]) -> None:
+def _finish(
+    training: Training, watch: Watch, outcome: Outcome, done: Array, problem: Problem, metrics: list[Metric]
+) -> None:
     """The final numbers of the runs in ``done``, on all examples."""
     columns = recording.measure(problem, rows(training.solution, done), metrics)
     places = np.flatnonzero(done)
     finite = np.isfinite(columns["loss"]) & (np.abs(columns["loss"]) <= training.scale[places])
     lost = np.zeros(len(done), bool)
     lost[places[~finite]] = True
-    _diverge(training, outcome, lost)
+    _diverge(training, watch, outcome, lost)
+    whys = watch.finished(training, done)
     under = finite & _under_floor(columns["loss"], training, places)
     for place, row in enumerate(places.tolist()):
         if under[place]:
@@ -154,7 +168,8 @@ def _finish(training: Training, outcome: Outcome, done: Array, problem: Problem,
             _end(training, outcome, row, "failed", text)
         elif finite[place]:
             _end(training, outcome, row, "finished", "")
-            outcome.endings[training.alive[row]].final = {name: float(v[place]) for name, v in columns.items()}
+            ending = outcome.endings[training.alive[row]]
+            ending.final, ending.why = {name: float(v[place]) for name, v in columns.items()}, whys[place]
 
 
 def _under_floor(loss: Array, training: Training, places: Array) -> Array:

@@ -192,10 +192,7 @@ class Training:
             self._charge("hessian_products", where)
             product = self.problem.hessian_product(w, v, *self.data)
             return product + self.cohort.transforms.l2 * v
-        norm = np.sqrt((v**2).sum(axis=-1, keepdims=True))
-        size = np.sqrt((w**2).sum(axis=-1, keepdims=True))
-        h = np.finfo(w.dtype).eps ** (1 / 3) * (1 + size) / np.where(norm > 0, norm, 1)
-        h = h.astype(w.dtype)
+        h = difference(w, v)
         return (self.grad(w + h * v, where) - self.grad(w - h * v, where)) / (2 * h)
 
     def normal(self) -> Array:
@@ -204,6 +201,14 @@ class Training:
 
     def _charge(self, count: str, where: Array | None) -> None:
         self.counts[count] += 1 if where is None else np.reshape(where, -1).astype(bool)
+
+
+def difference(w: Array, v: Array) -> Array:
+    """The length h, (R, 1), of w +- h v whose difference of gradients is a Hessian product, in w's precision."""
+    norm = np.sqrt((v**2).sum(axis=-1, keepdims=True))
+    size = np.sqrt((w**2).sum(axis=-1, keepdims=True))
+    h = np.finfo(w.dtype).eps ** (1 / 3) * (1 + size) / np.where(norm > 0, norm, 1)
+    return h.astype(w.dtype)
 
 
 def curved(problem: Problem, rule: Optimizer) -> None:

@@ -176,7 +176,7 @@ def test_every_setting_of_an_experiment_file_is_explained():
 
 
 def test_every_column_of_the_runs_is_explained():
-    runs = ob.run("quadratic", "gd", lr=0.01, seeds=1, steps=2).runs
+    runs = ob.run(["quadratic", "xor-mlp"], "gd", lr=[0.01, 1.0], seeds=1, steps=600, tune="none").runs
     assert set(runs) - words("column of `runs`") <= set(Registry()["metric"])
     assert words("column of `runs`") - set(runs) <= {"validation_loss", "test_loss", "..."}
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from optibench.experiment import FACTORS
 from optibench.pieces import Array, InputError, nearest
 
 #: How a contender's hyperparameters were chosen, and the words for it.
@@ -82,7 +83,7 @@ class Comparison:
     def medians(self) -> Array:
         """Lower median scores, (complete problems, optimizers)."""
         found = [lower_median(block) for block in self.blocks.values()]
-        return np.array(found, float).reshape(-1, len(self.optimizers))
+        return np.array(found, float).reshape(len(found), len(self.optimizers))
 
     def without(self, column: str, value: str) -> Comparison:
         """The same comparison with a problem or a contender left out: all that depends on the field is made anew."""
@@ -105,14 +106,13 @@ def compare(
     there = [name for name in TUNINGS if name in set(reported["tuning"])]
     if tuning is not None and tuning not in there:
         raise InputError(f"no results with tuning '{tuning}'; {nearest(tuning, there)}")
-    chosen = tuning or (there[0] if there else "given")
-    rows = reported[reported["tuning"] == chosen]
-    for column, wanted in (("problem", problem), ("optimizer", optimizer), ("seed", seed)):
-        rows = _filtered(rows, column, wanted)
-    rows, mixed = _unmixed(rows)
+    shown = tuning or (there[0] if there else "given")
+    rows = chosen(reported[reported["tuning"] == shown], problem=problem, optimizer=optimizer, seed=seed)
+    rows, mixed = _unmixed(rows, factor)
     rows = rows.assign(score=scores(rows)).drop_duplicates(["problem", "optimizer", "seed"])
-    made = Comparison(rows.reset_index(drop=True), factor, chosen)
-    return Comparison(made.rows, factor, chosen, mixed + _caveats(made))
+    made = Comparison(rows.reset_index(drop=True), factor, shown)
+    unfinished = ["nothing was reported yet: shown are the best rates so far, on the seeds that chose them"]
+    return Comparison(made.rows, factor, shown, unfinished * (shown == "best") + mixed + _caveats(made))
 
 
 def scores(runs: pd.DataFrame) -> pd.Series:
@@ -121,22 +121,29 @@ def scores(runs: pd.DataFrame) -> pd.Series:
     return held_out.fillna(runs["loss"]).where(runs["status"] == "finished", np.inf).fillna(np.inf).astype(float)
 
 
-def _filtered(rows: pd.DataFrame, column: str, wanted: Any) -> pd.DataFrame:
-    if wanted is None:
-        return rows
-    every = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
-    there = rows[column].unique().tolist()
-    for one in every:
-        if one not in there:
-            raise InputError(f"no results with {column} '{one}'; {nearest(str(one), map(str, there))}")
-    return rows[rows[column].isin(every)]
+def chosen(rows: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
+    """The rows whose columns have these values, one or a list each; a value that is nowhere is an error."""
+    for column, values in wanted.items():
+        if values is None:
+            continue
+        every = [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
+        there = rows[column].unique().tolist()
+        for one in every:
+            if one not in there:
+                raise InputError(f"no results with {column} '{one}'; {nearest(str(one), map(str, there))}")
+        rows = rows[rows[column].isin(every)]
+    return rows
 
 
-def _unmixed(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """Leave out problems of which runs with several fingerprints lie in the store: they are different problems."""
+def _unmixed(rows: pd.DataFrame, factor: str) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out problems of which runs with several fingerprints lie in the store: they are different problems.
+
+    Levels of a factor that is a parameter of the problem differ by design.
+    """
     if "fingerprint" not in rows:
         return rows, []
-    counts = rows.groupby("problem")["fingerprint"].nunique()
+    counts = rows.groupby(["problem", "optimizer"] if FACTORS[factor] else ["problem"])["fingerprint"].nunique()
+    counts = counts.groupby("problem").max()
     mixed = counts.index[counts > 1].tolist()
     said = [
         f"{name}: its runs carry {counts[name]} different fingerprints, so they are of different problems and cannot "
@@ -172,8 +179,9 @@ def _problem_caveats(one: Comparison, problem: str) -> list[str]:
     common = len(table.dropna())
     if counts.min() < counts.max():
         few = counts.index[counts < counts.max()].tolist()
+        have = "has" if len(few) == 1 else "have"
         said.append(
-            f"{problem}: {_names(few)} has fewer seeds than the others; comparisons use the {common} that all have"
+            f"{problem}: {_names(few)} {have} fewer seeds than the others; comparisons use the {common} that all have"
         )
     if len(table) == 1:
         said.append(f"{problem}: one seed only, so there is no spread and no difference can be told; give --seeds 10")

@@ -90,6 +90,11 @@ def improvements(comparison: Comparison, i: int, j: int) -> Array:
     return np.array([probability_of_improvement(block[:, i], block[:, j]) for block in blocks])
 
 
+def fewest(pairs: int) -> int:
+    """How many differences it takes until Wilcoxon's test, adjusted by Holm over so many pairs, can tell one apart."""
+    return int(np.floor(1 + np.log2(pairs / ALPHA))) + 1
+
+
 def _decided(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Holm's adjustment over these rows, and whom each names."""
     adjusted: Any = holm(np.array([row["p"] for row in rows])) if rows else []
@@ -97,6 +102,7 @@ def _decided(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row["p_holm"], row["better"] = float(p), ""
         if p < ALPHA:
             row["better"] = row["a"] if row["improvement"] > 0.5 else row["b"] if row["improvement"] < 0.5 else ""
-        else:
-            row["more_seeds"] = max(row["more_seeds"], 0)
+            row["more_seeds"] = 0
+        elif row["more_seeds"]:
+            row["more_seeds"] = max(row["more_seeds"], fewest(len(rows)) - row["n"])
     return rows

@@ -58,12 +58,9 @@ def time_to_target(results: Any, comparison: Comparison, target: float | None = 
     for wanted in declared.to_dict("records"):
         on = points[points["problem"] == wanted["problem"]]
         budget = float(on[COST].max()) if len(on) else 0.0
-        found = [
-            (name, *_reached(on[on["optimizer"] == name], wanted["target"], budget)) for name in comparison.optimizers
-        ]
-        found = [one for one in found if one[1].runs]
-        for rank, place in enumerate(order([one for _, one, _ in found]), start=1):
-            name, one, _ = found[place]
+        found = [(str(name), _reached(part, wanted["target"], budget)[0]) for name, part in on.groupby("optimizer")]
+        for rank, place in enumerate(order([one for _, one in found]), start=1):
+            name, one = found[place]
             facts = {field: getattr(one, field) for field in ("runs", "successes", "rate", "low", "high", "ert")}
             rows.append({**wanted, "rank": rank, "optimizer": name, **facts, "par10": one.par10, "median": one.median})
     columns = [

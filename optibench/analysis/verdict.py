@@ -10,7 +10,7 @@ import pandas as pd
 
 from optibench.analysis.comparison import Comparison, lower_median
 from optibench.analysis.leaderboard import overall
-from optibench.analysis.pairs import ALL, ALPHA, pairwise
+from optibench.analysis.pairs import ALL, fewest, pairwise
 
 COLUMNS = ["problem", "sentence", "best", "tied", "worse", "score", "p_tied", "p_worse", "more_seeds"]
 
@@ -92,8 +92,8 @@ def over_problems(comparison: Comparison, problems: list[dict[str, Any]]) -> dic
         f"{best} is best on {top['first_on']} of {_count(count, 'problem')} and {has}, "
         f"{top['mean_rank']:.2f} of {len(names)} (95 % interval {top['low']:.2f} to {top['high']:.2f} over seeds)"
     )
-    if 2.0 ** (1 - count) * (len(names) - 1) >= ALPHA:
-        enough = int(np.floor(1 + np.log2((len(names) - 1) / ALPHA))) + 1
+    enough = fewest(len(names) - 1)
+    if count < enough:
         row.update(tied=", ".join(name for name in names if name != best), worse="", p_worse=np.nan)
         text += f"; {count} problems are too few to tell {len(names)} contenders apart over problems, it takes {enough}"
         return {**row, "sentence": f"{text}. {_where(best, problems)}"}

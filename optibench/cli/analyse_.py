@@ -19,7 +19,8 @@ TABLES = {
     "profile": "performance profile over problems and targets",
     "stability": "who would lead had something else been chosen",
     "crossings": "who is overtaken along the budget",
-    "why": "why runs ended badly or slowly",
+    "causes": "why the compared runs ended badly or slowly, and how many",
+    "why": "the same of every run, those of tuning too",
 }
 
 

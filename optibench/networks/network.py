@@ -11,6 +11,8 @@ import numpy as np
 from optibench.networks.layers import Activate, Back, BatchNorm, Layer, Pass, Shape
 from optibench.pieces import Activation, Array, Block, InputError, Loss, blocks_of
 
+#: A unit whose slope is less than this on every example passes nothing back.
+DEAD = 1e-6
 #: Of how many training examples the statistics are that normalise a batch outside training.
 REFERENCE = 256
 
@@ -109,12 +111,28 @@ class Network:
 
     def predict(self, w: Array, x: Array) -> Array:
         """What comes out of the last layer outside training, (R, B, ...)."""
+        return self._forward(w, x, self._outside(w))[0]
+
+    def _outside(self, w: Array) -> Pass:
+        """A pass outside training: what normalises a batch are the statistics of the reference."""
         run = Pass(training=False)
         if self.reference is not None:
             passed = Pass(training=False)
             self._forward(w, self.reference[None].astype(w.dtype, copy=False), passed)
             run.statistics = iter(passed.seen)
-        return self._forward(w, x, run)[0]
+        return run
+
+    def units(self, w: Array, x: Array) -> tuple[Array, int, str]:
+        """Hidden units that pass nothing back, for their slope is 0 on every example: (R,), of how many, of what."""
+        dead, count, names, run = np.zeros(len(w), int), 0, [], self._outside(w)
+        for place, (layer, blocks) in enumerate(zip(self.stack, self.own, strict=True), start=1):
+            if isinstance(layer, Activate) and place < len(self.stack):
+                slope = np.abs(layer.activation(x)[1]).max(axis=1)  # over the examples
+                dead += (slope < DEAD).reshape(len(w), -1).sum(axis=-1)
+                count += slope[0].size
+                names.append(layer.name)
+            x = layer.forward(x, [block.of(w) for block in blocks], run)[0]
+        return dead, count, ", ".join(dict.fromkeys(names))
 
     def score(self, w: Array, output: Array, y: Array) -> Array:
         """The loss of ``output``, the penalty of w included, (R,)."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from optibench.networks.layers import Activate
 from optibench.networks.network import REFERENCE, Network
 from optibench.pieces import Array, InputError, Problem
 
@@ -35,6 +36,7 @@ def network_problem(name: str, network: Network, parts: Splits, **facts: Any) ->
         train=train,
         validation=validation,
         test=test,
+        units=network.units if any(isinstance(layer, Activate) for layer in network.stack[:-1]) else None,
         blocks=network.blocks,
         width=network.width,
         **facts,

@@ -109,8 +109,8 @@ PROFILE = Figure(
     "performance-profile",
     "Performance profile",
     "The share of all pairs of a problem and a target that each contender reaches, in the median over seeds, within a "
-    "factor of the evaluations that the best one needs. Targets were declared before the run; what is not reached stays "
-    "in the denominator. Dolan and Moré 2002.",
+    "factor of the evaluations that the best one needs. Targets were declared before the run; what is not reached "
+    "stays in the denominator. Dolan and Moré 2002.",
     profile,
     {
         "mark": "curve", "x": "x", "y": "share", "low": "low", "high": "high", "color": "optimizer", "facet": "facet",
@@ -121,8 +121,8 @@ PROFILE = Figure(
 BUDGET = Figure(
     "expected-best",
     "What tuning is worth",
-    "The expected best score of k trials, drawn without replacement from the draws of everything near the best rate: so "
-    "that a smaller tuning budget can be read off. Scores are medians over the tuning seeds.",
+    "The expected best score of k trials, drawn without replacement from the draws of everything near the best rate: "
+    "so that a smaller tuning budget can be read off. Scores are medians over the tuning seeds.",
     expected_best,
     {
         "mark": "curve", "x": "trials", "y": "expected", "low": "low", "high": "high", "color": "optimizer",

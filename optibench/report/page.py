@@ -22,7 +22,7 @@ from optibench.store import write_whole
 #: The methods of Results whose frames the page is made of, and that lie beside it as CSV.
 TABLES = (
     "verdict", "ranks", "leaderboard", "pairwise", "tuning", "expected", "sensitivity", "time_to_target", "profile",
-    "stability", "crossings", "why",
+    "stability", "crossings", "causes", "why",
 )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def _render(results: Any, tables: dict[str, pd.DataFrame], figures: list[dict[st
 #: The columns of the leaderboard that show scores of another tuning, and their words.
 BESIDE = {"default_score": "at default", "all_score": "all tuned"}
 #: The tables that the page shows whole.
-SHOWN = ("verdict", "ranks", "tuning", "time_to_target", "stability", "why")
+SHOWN = ("verdict", "ranks", "tuning", "time_to_target", "stability", "causes")
 
 
 def _overtaken(crossings: pd.DataFrame, verdict: pd.DataFrame) -> list[dict[str, Any]]:

@@ -58,7 +58,7 @@ def test_what_cannot_be_concluded_is_said(folder, command):
     ],
 )
 def test_bad_input_is_one_line_and_status_2(folder, command, flags, words):
-    status, out, err = command("analyse", folder, *flags)
+    status, _, err = command("analyse", folder, *flags)
     assert status == 2 and words in err and err.count("\n") == 1
 
 
