@@ -35,6 +35,9 @@ class Comparison:
     factor: str = "optimizer"
     tuning: str = "lr"
     caveats: list[str] = field(default_factory=list)
+    made: dict[str, pd.DataFrame] = field(
+        default_factory=dict, repr=False, compare=False
+    )  # frames that others made of it
 
     @cached_property
     def optimizers(self) -> list[str]:

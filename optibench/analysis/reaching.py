@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optibench.analysis.comparison import Comparison, compare
+from optibench.analysis.comparison import Comparison, compare, lower_median
 from optibench.analysis.profiles import algoperf, area_over_curve, data_profile, ecdf, performance_profile
 from optibench.analysis.targets import Reached, order, reached
 from optibench.pieces import Array, InputError, nearest
@@ -27,6 +27,8 @@ def along(results: Any, comparison: Comparison) -> pd.DataFrame:
     ``value`` is the test loss, or the loss where nothing is held out, of at most 256 examples; where a minimum is known
     ``loss`` is of all training examples.
     """
+    if "along" in comparison.made:
+        return comparison.made["along"]
     runs = comparison.rows[["id", "problem", "optimizer", "seed", "status", "batch", "steps", "seconds"]]
     runs = runs.rename(columns={"steps": "all_steps", "seconds": "all_seconds"})
     points = results.curves.drop(columns=["problem", "optimizer", "seed"])
@@ -34,12 +36,40 @@ def along(results: Any, comparison: Comparison) -> pd.DataFrame:
     examples = frame["batch"].clip(lower=1)
     counted = frame["gradient_evaluations"] + frame["value_evaluations"] + frame["hessian_products"]
     held_out = frame["test_loss"] if "test_loss" in frame else pd.Series(np.nan, index=frame.index)
-    return frame.assign(
+    comparison.made["along"] = frame.assign(
         **{COST: counted * examples},
         steps=frame["step"],
         seconds=frame["step"] * frame["all_seconds"] / frame["all_steps"].clip(lower=1),
         value=held_out.fillna(frame["loss"]),
     ).sort_values(["id", "step"], ignore_index=True)
+    return comparison.made["along"]
+
+
+def hits(results: Any, comparison: Comparison, target: float | None = None) -> pd.DataFrame:
+    """One row a target and compared run: ``hit``, the cost of its first point at or under the target, inf for a miss.
+
+    With it what the run ``spent`` and the ``budget`` on the problem. The targets are those that were declared, or the
+    one given, on every problem.
+    """
+    key = f"hits {target}"
+    if key not in comparison.made:
+        declared = results.targets[results.targets["problem"].isin(comparison.problems)]
+        if target is not None:
+            told = [(name, float(target), np.nan, "given afterwards") for name in comparison.problems]
+            declared = pd.DataFrame(told, columns=declared.columns)
+        parts = dict(iter(along(results, comparison).groupby("problem")))
+        every = [_hits(parts[one["problem"]], one) for one in declared.to_dict("records") if one["problem"] in parts]
+        columns = [*declared.columns, "optimizer", "seed", "spent", "hit", "budget"]
+        comparison.made[key] = pd.concat(every, ignore_index=True) if every else pd.DataFrame(columns=columns)
+    return comparison.made[key]
+
+
+def _hits(points: pd.DataFrame, target: dict[str, Any]) -> pd.DataFrame:
+    """The rows of one target, from the points of its problem."""
+    runs = points.drop_duplicates("id", keep="last").set_index("id")[["optimizer", "seed", COST]]
+    first = points[points["loss"] <= target["target"]].drop_duplicates("id").set_index("id")[COST]
+    hit = first.reindex(runs.index).astype(float).fillna(np.inf)
+    return runs.rename(columns={COST: "spent"}).assign(hit=hit, budget=float(points[COST].max()), **target)
 
 
 def time_to_target(results: Any, comparison: Comparison, target: float | None = None) -> pd.DataFrame:
@@ -49,32 +79,19 @@ def time_to_target(results: Any, comparison: Comparison, target: float | None = 
     miss counted as ten budgets, ``median`` with misses censored (infinite if most miss). The targets were declared
     before the run, or are the one given.
     """
-    declared = results.targets[results.targets["problem"].isin(comparison.problems)]
-    if target is not None:
-        told = [(name, float(target), np.nan, "given afterwards") for name in comparison.problems]
-        declared = pd.DataFrame(told, columns=declared.columns)
-    points = along(results, comparison)
-    rows = []
-    for wanted in declared.to_dict("records"):
-        on = points[points["problem"] == wanted["problem"]]
-        budget = float(on[COST].max()) if len(on) else 0.0
-        found = [(str(name), _reached(part, wanted["target"], budget)[0]) for name, part in on.groupby("optimizer")]
+    declared, rows = list(results.targets.columns), []
+    for _, runs in hits(results, comparison, target).groupby(["problem", "target"], sort=False):
+        found = [(str(name), _reached(part)) for name, part in runs.groupby("optimizer")]
         for rank, place in enumerate(order([one for _, one in found]), start=1):
             name, one = found[place]
-            facts = {field: getattr(one, field) for field in ("runs", "successes", "rate", "low", "high", "ert")}
-            rows.append({**wanted, "rank": rank, "optimizer": name, **facts, "par10": one.par10, "median": one.median})
-    columns = [
-        *declared.columns, "rank", "optimizer", "runs", "successes", "rate", "low", "high", "ert", "par10", "median",
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
+            rows.append({**runs[declared].iloc[0], "rank": rank, "optimizer": name, **vars(one)})
+    columns = ["rank", "optimizer", "runs", "successes", "rate", "low", "high", "ert", "par10", "median"]
+    return pd.DataFrame(rows, columns=[*declared, *columns])
 
 
-def _reached(points: pd.DataFrame, target: float, budget: float) -> tuple[Reached, Array]:
-    """How the runs of a contender fare with a target, and the cost of each at its first hit, (runs,)."""
-    spent = points.groupby("id", sort=True)[COST].max()
-    first = points[points["loss"] <= target].drop_duplicates("id").set_index("id")[COST]
-    hits = first.reindex(spent.index).fillna(np.inf).to_numpy(float)
-    return reached(hits, spent.to_numpy(float), budget=budget), hits
+def _reached(runs: pd.DataFrame) -> Reached:
+    hit, spent = runs["hit"].to_numpy(float), runs["spent"].to_numpy(float)
+    return reached(hit, spent, budget=float(runs["budget"].iloc[0]))
 
 
 def profile(results: Any, comparison: Comparison, kind: str = "performance") -> pd.DataFrame:
@@ -89,7 +106,7 @@ def profile(results: Any, comparison: Comparison, kind: str = "performance") -> 
     names = comparison.optimizers
     if kind == "area":
         return _area(results, comparison)
-    costs, sizes, hits = _costs(results, comparison)
+    costs, sizes, reached_at = _costs(results, comparison)
     if not len(costs):
         return pd.DataFrame(columns=["optimizer", "x", "share"])
     if kind == "algoperf":
@@ -107,32 +124,24 @@ def profile(results: Any, comparison: Comparison, kind: str = "performance") -> 
         x = np.geomspace(1e-1, max(float((largest / (sizes + 1)).max()), 1.0), 101)
         shares = data_profile(costs, sizes, x)
     else:
-        x = np.geomspace(1, max(hits[np.isfinite(hits)].max(initial=1.0), 2.0), 101)
-        shares = ecdf(hits, x)
+        x = np.geomspace(1, max(reached_at[np.isfinite(reached_at)].max(initial=1.0), 2.0), 101)
+        shares = ecdf(reached_at, x)
     frames = [pd.DataFrame({"optimizer": name, "x": x, "share": shares[place]}) for place, name in enumerate(names)]
     return pd.concat(frames, ignore_index=True)
 
 
 def _costs(results: Any, comparison: Comparison) -> tuple[Array, Array, Array]:
     """(targets, k) censored median costs, (targets,) numbers of parameters, (targets x seeds, k) costs of every run."""
-    points = along(results, comparison)
     sizes = comparison.rows.groupby("problem")["parameters"].first() if "parameters" in comparison.rows else {}
-    costs, parameters, every = [], [], []
-    for wanted in results.targets.to_dict("records"):
-        problem = wanted["problem"]
-        if problem not in comparison.complete:
-            continue
-        on = points[points["problem"] == problem]
-        budget = float(on[COST].max())
-        seeds = sorted(set.intersection(*(set(part["seed"]) for _, part in on.groupby("optimizer"))))
-        on = on[on["seed"].isin(seeds)]
-        found = [_reached(on[on["optimizer"] == name], wanted["target"], budget) for name in comparison.optimizers]
-        costs.append([one.median for one, _ in found])
-        parameters.append(float(sizes[problem]))
-        every.append(np.column_stack([hits for _, hits in found]))
     k = len(comparison.optimizers)
-    hits = np.concatenate(every) if every else np.empty((0, k))
-    return np.array(costs, float).reshape(-1, k), np.array(parameters), hits
+    costs, parameters, every = [], [], [np.empty((0, k))]
+    for (problem, _), runs in hits(results, comparison).groupby(["problem", "target"], sort=False):
+        if problem in comparison.complete:
+            table = runs.pivot(index="seed", columns="optimizer", values="hit").dropna().to_numpy(float)  # (seeds, k)
+            costs.append(lower_median(table))
+            parameters.append(float(sizes[problem]))
+            every.append(table)
+    return np.array(costs, float).reshape(len(costs), k), np.array(parameters), np.concatenate(every)
 
 
 def _area(results: Any, comparison: Comparison) -> pd.DataFrame:
@@ -167,7 +176,7 @@ def at_cost(results: Any, comparison: Comparison, unit: str = COST, share: float
     value = within["value"].reindex(comparison.rows["id"])
     gone = last["status"].ne("finished") & (last[unit] <= last["problem"].map(ends) * share)
     value = value.where(~gone.reindex(comparison.rows["id"], fill_value=True), np.inf).fillna(np.inf)
-    return replace(comparison, rows=comparison.rows.assign(score=value.to_numpy()), caveats=[])
+    return replace(comparison, rows=comparison.rows.assign(score=value.to_numpy()), caveats=[], made={})
 
 
 def with_tuning(results: Any, comparison: Comparison, tuning: str) -> Comparison:

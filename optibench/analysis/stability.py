@@ -56,7 +56,8 @@ def stability(results: Any, comparison: Comparison) -> pd.DataFrame:
             rows.append(("tuning", name, leader(with_tuning(results, comparison, name)), np.nan))
     frame = pd.DataFrame(rows, columns=COLUMNS[:-1])
     gone = frame["what"].str.startswith("without") & (frame["level"] == now)  # it cannot lead where it does not stand
-    frame["changed"] = (frame["leader"] != now) & ~gone
+    drawn = (frame["what"] == "seeds") & frame["leader"].isin(now.split(" = "))
+    frame["changed"] = (frame["leader"] != now) & ~gone & ~drawn
     return frame
 
 

@@ -55,7 +55,7 @@ def on_problem(comparison: Comparison, problem: str) -> dict[str, Any]:
         text = f"On {problem} {best} is best, at a {reached}; {_all(worse)} worse (Holm {_p(row['p_worse'], 'most')})."
     else:
         text = f"On {problem} {best} has the lowest {reached}; {_apart([best, *tied], row)}{_more(row, best)}"
-        text += f"; {_all(worse)} worse." if worse else "."
+        text += f"; {_all(worse)} worse than {best}." if worse else "."
     return {**row, "sentence": text}
 
 
@@ -100,10 +100,16 @@ def over_problems(comparison: Comparison, problems: list[dict[str, Any]]) -> dic
     if tied:
         text += f"; {_apart([best, *tied], row)}"
     if worse:
-        text += f"; {_all(worse)} worse" + (
-            f" than {_both(len(tied) + 1)}" if tied else f" (Holm {_p(row['p_worse'], 'most')})"
-        )
+        than = _both(len(tied) + 1) if tied and _below(comparison, worse, [best, *tied]) else best
+        text += f"; {_all(worse)} worse than {than}" + ("" if tied else f" (Holm {_p(row['p_worse'], 'most')})")
     return {**row, "sentence": f"{text}. {_where(best, problems)}"}
+
+
+def _below(comparison: Comparison, worse: list[str], better: list[str]) -> bool:
+    """Whether each of these is told to be worse than each of those, over problems and among all pairs."""
+    pairs = pairwise(comparison, problem=ALL)
+    winners = {frozenset((row["a"], row["b"])): row["better"] for row in pairs.to_dict("records")}
+    return all(winners[frozenset((low, high))] == high for low in worse for high in better)
 
 
 def _row(problem: str, best: str, score: float) -> dict[str, Any]:
