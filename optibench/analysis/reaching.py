@@ -33,8 +33,9 @@ def along(results: Any, comparison: Comparison) -> pd.DataFrame:
     runs = runs.rename(columns={"steps": "all_steps", "seconds": "all_seconds"})
     points = results.curves.drop(columns=["problem", "optimizer", "seed"])
     frame = points[points["id"].isin(runs["id"])].merge(runs, on="id")
-    examples = frame["batch"].clip(lower=1)
-    counted = frame["gradient_evaluations"] + frame["value_evaluations"] + frame["hessian_products"]
+    examples = frame["batch"].astype(float).clip(lower=1)
+    counts = frame[["gradient_evaluations", "value_evaluations", "hessian_products"]]
+    counted = counts.astype(float).sum(axis=1)
     held_out = frame["test_loss"] if "test_loss" in frame else pd.Series(np.nan, index=frame.index)
     comparison.made["along"] = frame.assign(
         **{COST: counted * examples},
@@ -148,7 +149,7 @@ def _area(results: Any, comparison: Comparison) -> pd.DataFrame:
     """The mean over problems and runs of the area over the convergence curve of the loss, or of its gap."""
     points = along(results, comparison)
     minimum = comparison.rows.drop_duplicates("id").set_index("id")["minimum"].fillna(0).astype(float)
-    points = points.assign(gap=points["loss"] - points["id"].map(minimum))
+    points = points.assign(gap=points["loss"] - points["id"].map(minimum).astype(float))
     rows = []
     for _, on in points.groupby("problem"):
         usable = on.loc[np.isfinite(on["gap"]), "gap"]
@@ -171,10 +172,10 @@ def at_cost(results: Any, comparison: Comparison, unit: str = COST, share: float
     points = along(results, comparison)
     last = points.drop_duplicates("id", keep="last").set_index("id")
     ends = last.groupby(["problem", "optimizer"])[unit].max().groupby("problem").min()
-    limit = points["problem"].map(ends) * share
+    limit = points["problem"].map(ends).astype(float) * share
     within = points[points[unit] <= limit * (1 + 1e-9)].drop_duplicates("id", keep="last").set_index("id")
     value = within["value"].reindex(comparison.rows["id"])
-    gone = last["status"].ne("finished") & (last[unit] <= last["problem"].map(ends) * share)
+    gone = last["status"].ne("finished") & (last[unit] <= last["problem"].map(ends).astype(float) * share)
     value = value.where(~gone.reindex(comparison.rows["id"], fill_value=True), np.inf).fillna(np.inf)
     return replace(comparison, rows=comparison.rows.assign(score=value.to_numpy()), caveats=[], made={})
 

@@ -141,7 +141,8 @@ def _where(best: str, problems: list[dict[str, Any]]) -> str:
 
 
 def _apart(names: list[str], row: dict[str, Any]) -> str:
-    return f"{_list(names)} cannot be told apart (Holm {_p(row['p_tied'], 'least')})"
+    told = f"{_list(names)} cannot be told apart" if len(names) == 2 else f"{_list(names[1:])} cannot be told from it"
+    return f"{told} (Holm {_p(row['p_tied'], 'least')})"
 
 
 def _more(row: dict[str, Any], best: str) -> str:

@@ -1,0 +1,346 @@
+"""Frames of the analysis: by hand, for whatever is permuted or doubled, and where little can be concluded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from results_made import made
+
+from optibench import InputError
+from optibench.analysis.comparison import lower_median
+from optibench.analysis.pairs import ALL, fewest
+from optibench.analysis.reaching import at_cost
+from optibench.analysis.resampled import mean_ranks, share_first
+from optibench.analysis.sensitivity import around_best
+
+FRAMES = ("leaderboard", "ranks", "pairwise", "time_to_target", "sensitivity", "stability", "tuning", "expected")
+FRAMES += ("crossings", "verdict", "causes", "why")
+KINDS = ("performance", "data", "ecdf", "area", "algoperf")
+TEN = [1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9]
+
+
+def target(problem, value):
+    return {"problem": problem, "target": value, "epsilon": None, "provenance": "by hand"}
+
+
+LITTLE = {
+    "one optimizer": (made({"p": {"a": [1, 2]}, "q": {"a": [1, 2]}}), "one optimizer only, a"),
+    "one problem": (made({"p": {"a": [1, 2], "b": [2, 3]}}), "one problem only, p"),
+    "one seed": (made({"p": {"a": [1], "b": [2]}, "q": {"a": [1], "b": [2]}}), "p: one seed only"),
+    "all diverged": (made({"p": {"a": [None] * 3, "b": [None] * 3}}), "p: no run of any optimizer finished"),
+    "unequal seeds": (made({"p": {"a": [1, 2, 3], "b": [2, 3]}, "q": {"a": [1], "b": [1]}}), "p: b has fewer seeds"),
+    "missing": (made({"p": {"a": [1, 2], "b": [2, 3]}, "q": {"a": [1, 2]}}), "q: no run of b, so it is left out"),
+    "mixed fingerprints": (
+        made({"p": {"a": [1, 2], "b": [2, 3]}, "q": {"a": [1, 2], "b": [1, 3]}}, runs={"p/a/0": {"fingerprint": "g"}}),
+        "p: its runs carry 2 different fingerprints",
+    ),
+    "mixed everywhere": (
+        made({"p": {"a": [1, 2], "b": [2, 3]}}, runs={"p/a/0": {"fingerprint": "g"}}),
+        "there is no run that could be compared",
+    ),
+    "mixed versions": (
+        made({"p": {"a": [1, 2], "b": [2, 3]}}, runs={"p/a/0": {"version": "2"}}),
+        "runs of optibench 1, 2 lie side by side",
+    ),
+    "stopped in tuning": (made({"p": {"a": [1, 2], "b": [2, 3]}}, rows=[]), "nothing was reported yet"),
+}
+
+
+@pytest.mark.parametrize("case", LITTLE)
+@pytest.mark.parametrize("targets", [[], [target("p", 2.0), target("q", 1.5)]])
+def test_where_little_can_be_concluded_a_sentence_says_so_and_nothing_crashes(case, targets):
+    results, words = LITTLE[case]
+    results.protocol["targets"] = targets
+    results.__dict__.pop("targets", None)
+    assert any(words in line for line in results.compare().caveats), results.compare().caveats
+    for name in FRAMES:
+        assert isinstance(getattr(results, name)(), pd.DataFrame)
+    for kind in KINDS:
+        assert isinstance(results.profile(kind), pd.DataFrame)
+    assert results.verdict()["sentence"].str.len().gt(10).all()
+
+
+def test_what_is_complete_has_no_caveat():
+    assert made({"p": {"a": [1, 2], "b": [2, 3]}, "q": {"a": [1, 2], "b": [2, 3]}}).compare().caveats == []
+
+
+def test_mixed_rows_are_not_compared_and_the_others_are():
+    results = LITTLE["mixed fingerprints"][0]
+    assert set(results.leaderboard()["problem"]) == {"q"}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        ({"problem": "quadratc"}, "no results with problem 'quadratc'; nearest: quadratic"),
+        ({"optimizer": ["adam", "adm"]}, "no results with optimizer 'adm'; nearest: adam"),
+        ({"seed": 7}, "no results with seed '7'"),
+        ({"tuning": "defualt"}, "no results with tuning 'defualt'; nearest: default"),
+    ],
+)
+def test_an_unknown_filter_says_the_nearest(chosen, words):
+    results = made({"quadratic": {"adam": [1, 2], "gd": [2, 3]}}, tunings=("lr", "default"))
+    with pytest.raises(InputError, match=words):
+        results.leaderboard(**chosen)
+
+
+def test_filters_choose_problems_contenders_and_seeds():
+    results = made({name: {"a": [1, 2, 3], "b": [3, 1, 2], "c": [9, 9, 9]} for name in "pqr"})
+    board = results.leaderboard(problem=["p", "q"], optimizer=["a", "c"], seed=[0, 1])
+    assert set(board["problem"]) == {"p", "q"} and set(board["optimizer"]) == {"a", "c"}
+    assert board["runs"].eq(2).all()
+
+
+def test_a_score_is_the_test_loss_or_the_loss_and_a_run_that_did_not_finish_is_last():
+    runs = {f"p/a/{seed}": {"test_loss": 7.0} for seed in range(3)} | {"p/b/0": {"status": "failed"}}
+    board = made({"p": {"a": [1, 1, 1], "b": [2, 3, 4], "c": [None, 5, None]}}, runs=runs).leaderboard()
+    assert board.set_index("optimizer")["score"].to_dict() == {"a": 7, "b": 4, "c": np.inf}
+    assert board["optimizer"].tolist() == ["b", "a", "c"] and board["rank"].tolist() == [1, 2, 3]
+    assert board.set_index("optimizer")["ended_badly"].to_dict() == {"a": 0, "b": 1, "c": 0}
+
+
+def test_ranks_are_of_medians_before_any_rounding_and_ties_share():
+    close = made({"p": {"a": [1.0], "b": [1.0 + 1e-15], "c": [1.0]}}).leaderboard()
+    assert close.set_index("optimizer")["rank"].to_dict() == {"a": 1, "c": 1, "b": 3}
+
+
+def test_mean_ranks_by_hand_with_their_probability_of_rank_one():
+    results = made({"p": {"a": TEN, "b": [x + 1 for x in TEN]}, "q": {"a": TEN, "b": [x + 1 for x in TEN]}})
+    table = results.ranks()
+    assert table[["optimizer", "mean_rank", "low", "high", "p_first", "first_on"]].to_numpy().tolist() == [
+        ["a", 1.0, 1.0, 1.0, 1.0, 2],
+        ["b", 2.0, 2.0, 2.0, 0.0, 0],
+    ]
+    even = made({"p": {"a": TEN, "b": TEN[::-1], "c": TEN[5:] + TEN[:5]}}).ranks()
+    assert abs(even["p_first"].sum() - 1) < 1e-12 and even["p_first"].between(0.2, 0.5).all()
+
+
+def test_the_bootstrap_draws_seeds_within_problems_the_same_for_all_contenders():
+    shared = np.random.default_rng(0).standard_normal(10) * 100
+    results = made({"p": {"a": list(shared), "b": list(shared + 0.01)}})  # b loses at every seed, by little
+    assert results.ranks().set_index("optimizer")["p_first"].to_dict() == {"a": 1, "b": 0}
+    again = mean_ranks(results.compare(), 200, seed=1)
+    np.testing.assert_array_equal(again, mean_ranks(results.compare(), 200, seed=1))
+    block = results.compare().blocks["p"]
+    drawn = np.random.default_rng(np.random.SeedSequence([0, 0])).integers(10, size=(500, 10))
+    expected = [np.argsort(np.argsort(lower_median(block[rows]))) + 1.0 for rows in drawn]
+    np.testing.assert_array_equal(mean_ranks(results.compare(), 500), expected)
+    assert share_first(np.array([[1.0, 1.0], [1.0, 2.0]])).tolist() == [0.75, 0.25]
+
+
+scores = st.lists(
+    st.lists(st.one_of(st.integers(0, 6).map(float), st.none()), min_size=4, max_size=4), min_size=2, max_size=4
+)
+tables = st.lists(scores, min_size=1, max_size=3).filter(lambda table: len({len(rows) for rows in table}) == 1)
+
+
+def named(table, names):
+    return {f"p{i}": dict(zip(names, rows, strict=True)) for i, rows in enumerate(table)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(tables, st.randoms())
+def test_permuting_contenders_permutes_the_results(table, random):
+    names = list("abcd"[: len(table[0])])
+    other = names[:]
+    random.shuffle(other)
+    renamed = dict(zip(names, other, strict=True))
+    one, two = made(named(table, names)), made(named(table, other))
+    a, b = one.ranks().set_index("optimizer"), two.ranks().set_index("optimizer")
+    for name in names:
+        assert a.loc[name, "mean_rank"] == b.loc[renamed[name], "mean_rank"]
+        np.testing.assert_allclose(a.loc[name, "p_first"], b.loc[renamed[name], "p_first"], atol=1e-12)
+    first, second = (x.pairwise().set_index(["problem", "a", "b"])["p_holm"] for x in (one, two))
+    for (problem, x, y), p in first.items():
+        key = (problem, *sorted((renamed[x], renamed[y])))
+        np.testing.assert_allclose(p, second[key], atol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(tables)
+def test_a_monotone_transform_of_the_losses_leaves_ranks_unchanged(table):
+    names = "abcd"[: len(table[0])]
+    bent = [[[None if x is None else np.exp(x / 2) - 3 for x in row] for row in rows] for rows in table]
+    one, two = made(named(table, names)), made(named(bent, names))
+    columns = ["problem", "optimizer", "rank"]
+    pd.testing.assert_frame_equal(one.leaderboard()[columns], two.leaderboard()[columns])
+    pd.testing.assert_frame_equal(one.ranks(), two.ranks())
+
+
+@settings(max_examples=25, deadline=None)
+@given(tables)
+def test_a_twin_is_never_told_apart_from_its_twin(table):
+    names = "abcd"[: len(table[0])]
+    doubled = {problem: {**rows, "a2": rows["a"]} for problem, rows in named(table, names).items()}
+    results = made(doubled)
+    pairs = results.pairwise("a", "a2")
+    assert pairs["p_holm"].eq(1).all() and pairs["better"].eq("").all()
+    groups = results.ranks().set_index("optimizer")["groups"]
+    assert set(groups["a"]) & set(groups["a2"])
+    for row in results.verdict().to_dict("records"):
+        for one, other in (("a", "a2"), ("a2", "a")):
+            assert not (row["best"] == one and other in row["worse"].split(", "))
+
+
+def test_all_equal_data_give_p_one_and_no_nan():
+    results = made({name: {"a": [2.0] * 5, "b": [2.0] * 5, "c": [2.0] * 5} for name in "pqrs"})
+    pairs = results.pairwise()
+    assert pairs["p_holm"].eq(1).all() and pairs[["p", "improvement", "cliffs_delta"]].notna().all().all()
+    ranks = results.ranks()
+    assert ranks["mean_rank"].eq(2).all() and ranks.attrs["friedman"].p == ranks.attrs["friedman"].p_f == 1
+    assert ranks.drop(columns=["optimizer", "groups"]).notna().all().all()
+    assert results.verdict()["sentence"][1] == (
+        "On p all 3 contenders reach the same loss 2, so they cannot be told apart."
+    )
+
+
+def test_pairs_by_hand():
+    a, b = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2.0, 3.0, 4.0, 5.0, 6.0, 5.5]
+    row = made({"p": {"a": a, "b": b}}).pairwise("a", "b").iloc[0]
+    assert (row["n"], row["wins"], row["ties"], row["losses"]) == (6, 5, 0, 1)
+    assert abs(row["difference"] + 0.75) < 1e-12 and row["low"] < row["difference"] < row["high"]
+    assert row["improvement"] == sum((x < y) + (x == y) / 2 for x in a for y in b) / 36
+    assert row["cliffs_delta"] == 2 * row["improvement"] - 1
+    back = made({"p": {"a": a, "b": b}}).pairwise("b", "a").iloc[0]
+    assert abs(back["difference"] + row["difference"]) < 1e-12 and back["p"] == row["p"] == 2 / 64 * 2
+
+
+def test_over_problems_the_probabilities_of_improvement_are_tested():
+    table = {f"p{i}": {"a": [x * 10.0**i for x in TEN], "b": [(x + 2) * 10.0**i for x in TEN]} for i in range(7)}
+    pairs = made(table).pairwise("a", "b")
+    row = pairs[pairs["problem"] == ALL].iloc[0]
+    assert (row["n"], row["wins"], row["improvement"], row["p"], row["better"]) == (7, 7, 1.0, 2 / 2**7, "a")
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 3, 7, 28])
+def test_the_fewest_differences_that_can_be_told(pairs):
+    n = fewest(pairs)
+    assert 2.0 ** (1 - n) * pairs < 0.05 <= 2.0 ** (2 - n) * pairs
+
+
+def test_more_seeds_are_as_many_as_the_test_can_tell_with():
+    rows = made({"p": {"a": [1.0, 1.1, 1.2], "b": [1.5, 1.7, 1.6], "c": [2.0, 2.1, 2.2]}}).pairwise()
+    assert rows[rows["problem"] == "p"]["better"].eq("").all()
+    told = rows[(rows["problem"] == "p") & (rows["more_seeds"] > 0)]["more_seeds"]
+    assert (told >= fewest(3) - 3).all()
+
+
+REACH = made(
+    {"p": {"a": [1.0, 1.0, 5.0], "b": [2.0, 2.0, 2.0]}},
+    points={("p", "a"): [(0, 10.0), (4, 3.0), (6, 8.0), (10, 1.0)], ("p", "b"): [(0, 10.0), (5, 4.0), (20, 2.0)]},
+    targets=[target("p", 3.5), target("p", 1.5), target("p", 0.1)],
+)
+
+
+def test_the_first_hit_counts_and_a_miss_is_censored():
+    table = REACH.time_to_target().set_index(["target", "optimizer"])
+    assert (
+        table.loc[(3.5, "a"), "median"] == 4 and table.loc[(3.5, "b"), "median"] == 20
+    )  # later records do not move it
+    assert table.loc[(1.5, "a"), "ert"] == 10 and table.loc[(1.5, "b"), "ert"] == np.inf
+    assert table.loc[(1.5, "b"), ["successes", "rate", "median", "par10"]].tolist() == [0, 0.0, np.inf, 200]
+    assert table.loc[(3.5, "a"), "rank"] == 1 and table.loc[(1.5, "b"), "rank"] == 2
+    assert REACH.time_to_target(target=4.0)["median"].tolist() == [4, 5]
+
+
+def test_unsolved_problems_stay_in_the_denominator_and_the_field_matters():
+    profile = REACH.profile("performance").set_index(["optimizer", "x"])["share"]
+    assert profile["a", 1.0] == 2 / 3 and profile["a", 100.0] == 2 / 3
+    assert profile["b", 1.0] == 0 and profile["b", 100.0] == 1 / 3
+    alone = REACH.profile("performance", optimizer="b").set_index("x")["share"]
+    assert alone[1.0] == 1 / 3  # among itself it is the best
+    assert REACH.profile("algoperf").query("optimizer == 'a'")["share"].tolist() == [2 / 3, 2 / 3]
+
+
+def test_equal_cost_looks_where_the_one_that_spent_least_has_ended():
+    comparison = REACH.compare()
+    assert at_cost(REACH, comparison, "steps").rows.groupby("optimizer")["score"].first().to_dict() == {"a": 1, "b": 4}
+    assert at_cost(REACH, comparison, "steps", 0.5).rows.groupby("optimizer")["score"].first().to_dict() == {
+        "a": 3,
+        "b": 4,
+    }
+    lost = made(
+        {"p": {"a": [None], "b": [2.0]}}, points={("p", "a"): [(0, 9.0), (4, 3.0)], ("p", "b"): [(0, 9.0), (20, 2.0)]}
+    )
+    found = at_cost(lost, lost.compare(), "steps").rows.set_index("optimizer")["score"]
+    assert found.to_dict() == {"a": np.inf, "b": 9.0}
+
+
+def test_crossings_are_pairs_whose_order_turns():
+    points = {("p", "a"): [(0, 9.0), (1, 1.0), (10, 0.9)], ("p", "b"): [(0, 9.0), (1, 5.0), (10, 0.1)]}
+    results = made({"p": {"a": [0.9] * 3, "b": [0.1] * 3}}, points=points)
+    assert results.crossings().to_numpy().tolist() == [["p", "a", "b"]]
+    rows = results.stability().set_index(["what", "level"])["leader"]
+    assert rows["horizon", "10%"] == "a" and rows["horizon", "100%"] == "b"
+
+
+def test_the_leader_is_made_anew_for_everything_that_is_left_out():
+    results = made({"p": {"a": [1, 1], "b": [2, 2], "c": [3, 3]}, "q": {"a": [3, 3], "b": [1, 1], "c": [2, 2]}})
+    table = results.stability().set_index(["what", "level"])
+    assert table.loc[("as run", "lr"), "leader"] == "b"
+    assert table.loc[("without problem", "q"), "leader"] == "a" and table.loc[("without problem", "q"), "changed"]
+    assert table.loc[("without problem", "p"), "leader"] == "b" and not table.loc[("without problem", "p"), "changed"]
+    assert (
+        table.loc[("without optimizer", "b"), "leader"] == "a = c"
+        and not table.loc[("without optimizer", "b"), "changed"]
+    )
+    assert table.loc[("without optimizer", "c"), "leader"] == "a = b"
+    assert abs(table.loc["seeds", "share"].sum() - 1) < 1e-12
+
+
+def trial(name, lr, score, search="lr", **settings):
+    return {
+        "problem": "p",
+        "optimizer": name,
+        "search": search,
+        "settings": {"lr": lr, **settings},
+        "score": score,
+        "runs": [],
+    }
+
+
+def test_the_good_rates_are_the_unbroken_range_around_the_best():
+    gaps = [9.0, 1.9, 1.0, 1.5, 5.0, 1.2, np.inf]
+    trials = [trial("a", 10.0**place, gap) for place, gap in enumerate(gaps)]
+    table = made({"p": {"a": [1, 2], "b": [1, 2]}}, trials=trials).sensitivity()
+    assert table["good"].tolist() == [False, True, True, True, False, False, False]
+    assert table["decades"].unique().tolist() == [2.0] and table["best_lr"].unique().tolist() == [100.0]
+    assert not around_best(np.array([np.inf, np.inf])).any()
+
+
+def test_a_known_minimum_makes_scores_gaps():
+    trials = [trial("a", 0.1, 10.5), trial("a", 1.0, 11.0), trial("a", 10.0, 13.0)]
+    runs = {f"p/a/{seed}": {"minimum": 10.0} for seed in range(2)}
+    table = made({"p": {"a": [11, 12]}}, trials=trials, runs=runs).sensitivity()
+    assert table["good"].tolist() == [True, True, False]
+
+
+def test_the_optimism_of_tuning_is_the_fresh_score_less_the_one_that_chose():
+    results = made({"p": {"a": [3.0, 5.0, 4.0], "b": [1, 1, 1]}})
+    results.protocol["rows"][0] |= {"score": 3.5, "edge": True}
+    row = results.tuning().set_index("optimizer").loc["a"]
+    assert (row["tuning_score"], row["fresh_score"], row["optimism"], row["at_edge"]) == (3.5, 4.0, 0.5, True)
+    chosen = {f"p/a/{seed}": {"validation_loss": 9.0} for seed in range(3)}
+    assert made({"p": {"a": [3, 5, 4]}}, runs=chosen).tuning()["fresh_score"].tolist() == [9.0]
+
+
+def test_the_expected_best_of_k_trials_by_hand():
+    trials = [trial("a", 1.0, score, search="all") for score in (3.0, 1.0, 2.0)]
+    found = made({"p": {"a": [1, 2]}}, trials=trials).expected()
+    np.testing.assert_allclose(found["expected"], [2, (1 + 1 + 2) / 3, 1])
+
+
+def test_other_tunings_stand_beside_the_one_that_is_shown():
+    results = made({"p": {"a": [1.0], "b": [2.0]}})
+    results.protocol["rows"] += [
+        {"problem": "p", "optimizer": "a", "tuning": "default", "settings": {}, "trials": 0, "runs": ["p/b/0"]}
+    ]
+    board = results.leaderboard().set_index("optimizer")
+    assert (
+        board.loc["a", "score"] == 1
+        and board.loc["a", "default_score"] == 2
+        and np.isnan(board.loc["b", "default_score"])
+    )
