@@ -5,6 +5,9 @@ Shapes: w (R, P). All is computed in float64, run by run, on at most 256 trainin
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -19,8 +22,23 @@ TRAIL = 11
 #: Diagnosis may cost this share of a run's training, in gradients of examples; a few products are always taken.
 SHARE = 0.1
 FEWEST, MOST = 4, 20
-#: A gradient this much shorter than at the start is small: then the lowest curvature is looked at too.
-SMALL = 1e-3
+#: A gradient this much shorter than at the start, or so short at all, is small: then the curvature is looked at too.
+SMALL, TINY = 1e-3, 1e-8
+
+
+def penalised(problem: Problem, l2: float) -> Problem:
+    """With l2 / 2 |w|^2 added, as ``Transforms`` adds its gradient: the slope that rules go down."""
+    if not l2:
+        return problem
+
+    def value_grad(w: Array, *batch: Array) -> tuple[Array, Array]:
+        loss, g = problem.value_grad(w, *batch)
+        return loss + l2 / 2 * dot(w, w)[:, 0], g + l2 * w
+
+    bend = problem.hessian_product
+    return replace(
+        problem, value_grad=value_grad, hessian_product=bend and (lambda w, v, *batch: bend(w, v, *batch) + l2 * v)
+    )
 
 
 def gradient(problem: Problem, w: Array) -> Array:
@@ -76,7 +94,7 @@ def norm(a: Array) -> Array:
     return np.sqrt(dot(a, a))
 
 
-def cosine(trail: list[Array]) -> Array:
+def cosine(trail: Sequence[Array]) -> Array:
     """(R,): the median cosine between consecutive steps of these w; nan for fewer than two steps, or steps of 0."""
     steps = [after - before for before, after in pairwise(trail)]
     if len(steps) < 2:
@@ -90,31 +108,42 @@ class Watch:
 
     def __init__(self, cohort: Cohort, problem: Problem, training: Training) -> None:
         """``problem``: the part of it that curves are measured on, in float64."""
-        self.cohort, self.problem, self.rule = cohort, problem, training.rule
+        self.cohort, self.problem, self.rule = cohort, penalised(problem, cohort.transforms.l2), training.rule
         self.starts = self.first = self.g = np.array(training.w, float)
-        self.trail: list[Array] = []
+        self.trail: deque[Array] = deque(maxlen=TRAIL)
+        self.known: dict[bytes, float] = {}  # the largest curvature by start: many rates share one
         size = len(training.w)
         self.losses = np.full((3, size), np.nan)  # at the start, at half of the budget, last; by run of the cohort
+        self.shares = np.zeros(size)  # of the budget, that were spent at the last recorded point
         examples = max(problem.examples, 1)
         affordable = SHARE * cohort.steps * max(cohort.batch, 1) / examples / 2
         self.products = int(np.clip(affordable, FEWEST, MOST))
 
-    def recorded(self, training: Training, runs: Array, losses: Array) -> None:
+    def recorded(self, training: Training, some: Array, losses: Array) -> None:
+        """A point of the runs in ``some``; between two of them lies the loss at half of the budget."""
+        runs, share = training.alive[some], np.full(len(losses), training.t / max(self.cohort.steps, 1))
+        if self.cohort.limit is not None:  # such a run may end long before the last step
+            spent: Array = np.sum([*training.counts.values()], axis=0)
+            share = np.maximum(share, spent[some] / self.cohort.limit)
         if training.t == 0:
             self.losses[0, runs] = losses
-        if self.cohort.steps <= 4 * training.t and 2 * training.t <= self.cohort.steps:
-            self.losses[1, runs] = losses  # nan if no point was recorded near
-        self.losses[2, runs] = losses
+        first, last = self.shares[runs], self.losses[2, runs]
+        between = (first <= 0.5) & (share > 0.5)
+        half = last + (0.5 - first) / np.where(between, share - first, 1) * (losses - last)
+        near = np.where(first >= 0.25, half, np.nan)  # or no point was recorded near
+        self.losses[1, runs] = np.where(between, near, self.losses[1, runs])
+        self.losses[2, runs], self.shares[runs] = losses, share
 
     def stepped(self, training: Training, g: Array) -> None:
         if training.t == 1:
             self.first, self.g = training.w, g
-        if training.t > self.cohort.steps - TRAIL:
+        # Only near the end: what is kept falls out of the cache. Runs with a limit may end at any step.
+        if self.cohort.limit is not None or training.t > self.cohort.steps - TRAIL:
             self.trail.append(training.w)
 
     def keep(self, mask: Array) -> None:
         self.starts, self.first, self.g = self.starts[mask], self.first[mask], self.g[mask]
-        self.trail = [w[mask] for w in self.trail]
+        self.trail = deque((w[mask] for w in self.trail), maxlen=TRAIL)
 
     def finished(self, training: Training, done: Array) -> list[dict[str, Any]]:
         """The facts of the runs in ``done``, a mask of those that are alive, in their order."""
@@ -127,7 +156,7 @@ class Watch:
         """Likewise, of runs that have diverged: from their start and their first step."""
         try:
             first, _, last = self.losses[:, training.alive[gone]]
-            facts = {"start_loss": first, "last_loss": last, **self._at_the_start(gone)}
+            facts = {"start_loss": first, "last_loss": last, **self._at_the_start(training, gone)}
             return _rows(facts, int(gone.sum()))
         except Exception:
             return [{} for _ in range(int(gone.sum()))]
@@ -145,27 +174,41 @@ class Watch:
             return facts
         facts["gradient_norm"] = norm(gradient(self.problem, w))[:, 0]
         facts["start_gradient_norm"] = norm(gradient(self.problem, self.starts[done]))[:, 0]
-        small = facts["gradient_norm"] < SMALL * facts["start_gradient_norm"]
+        small: Array = facts["gradient_norm"] < np.maximum(SMALL * facts["start_gradient_norm"], TINY)
         if self.problem.smooth and small.any():
             low, high = np.full((2, len(w)), np.nan)
             low[small], high[small] = extremes(self.problem, w[small], self.products)
             facts |= {"lowest_curvature": low, "largest_curvature": high}
         return facts
 
-    def _at_the_start(self, gone: Array) -> dict[str, Array]:
+    def _at_the_start(self, training: Training, gone: Array) -> dict[str, Array]:
         if self.problem.draws is not None or not self.problem.smooth:
             return {}
         start = np.array(self.starts[gone], float)
-        unique, place = np.unique(start, axis=0, return_inverse=True)  # seeds: many rates share one start
-        facts = {"start_curvature": extremes(self.problem, unique, MOST)[1][np.ravel(place)]}
-        g, step = np.array(self.g[gone], float), np.array(self.first[gone], float) - start
-        along = -dot(g, step)
-        facts["overshoot"] = (dot(step, product(self.problem, start, step)) / along)[:, 0]
-        if not self.rule.state:
-            lr = along / dot(g, g)
+        facts = {"start_curvature": self._largest(start)}
+        step = np.array(self.first[gone], float) - start
+        down = -dot(gradient(self.problem, start), step)
+        facts["overshoot"] = np.where(down > 0, dot(step, product(self.problem, start, step)) / down, np.nan)[:, 0]
+        if not self.rule.state and not self.rule.solver:
+            g = np.array(self.g[gone], float)
+            lr = -dot(g, step) / dot(g, g)
             plain = norm(step + lr * g) <= 1e-3 * norm(step)  # a step of -lr g
-            facts["lr_times_curvature"] = np.where(plain[:, 0], lr[:, 0] * facts["start_curvature"], np.nan)
+            rate = lr[:, 0] * self._growth(training)
+            facts["lr_times_curvature"] = np.where(plain[:, 0], rate * facts["start_curvature"], np.nan)
         return facts
+
+    def _largest(self, start: Array) -> Array:
+        """The largest curvature at these rows, (R,), each start looked at once."""
+        keys = [row.tobytes() for row in start]
+        new = {key: row for key, row in zip(keys, start, strict=True) if key not in self.known}
+        if new:
+            self.known |= zip(new, extremes(self.problem, np.array([*new.values()]), MOST)[1].tolist(), strict=True)
+        return np.array([self.known[key] for key in keys])
+
+    def _growth(self, training: Training) -> float:
+        """How many times the rate of the first step the schedule has asked for since: a warmup's is small."""
+        first, last = (training.schedule(t, self.cohort.steps) for t in (1, max(training.t, 1)))
+        return max(1.0, last / first) if first > 0 else 1.0
 
 
 def _rows(facts: dict[str, Array], count: int) -> list[dict[str, Any]]:

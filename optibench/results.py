@@ -210,7 +210,11 @@ def load(folder: Path | str) -> Results:
     retried = frame["status"].isin(["crashed", "timeout"])
     frame = frame[~retried | ~frame["id"].isin(frame.loc[~retried, "id"])].drop_duplicates("id", keep="last")
     plain = [name for name in frame if not name.startswith(("hyperparameter:", CURVE))]
-    short = {name: name.removeprefix("final:").removeprefix("why:") for name in plain}
+    short = {name: name.removeprefix("final:") for name in plain}
+    taken = {*short.values()}
+    for name in plain:
+        if name.startswith("why:") and (bare := name.removeprefix("why:")) not in taken:  # a metric may have that name
+            short[name] = bare
     taken = {*short.values()}
     for name in frame:
         if name.startswith("hyperparameter:"):

@@ -101,7 +101,7 @@ def _loop(
         if training.w.shape[1] == 2:
             columns["w0"], columns["w1"] = solution.T.copy()
         outcome.points.append(point)
-        watch.recorded(training, training.alive[some], columns["loss"])
+        watch.recorded(training, some, columns["loss"])
         if on_point:
             on_point(point)
         return columns

@@ -14,13 +14,18 @@ WELL = 0.01
 #: fall in the second half of the budget, this share of units that are dead, a
 #: gradient still so long.
 OPPOSED, SMALL, LATE, DEAD, STEEP = -0.5, 1e-3, 0.01, 0.5, 0.1
+#: A gradient this much shorter than at the start, or so short at all, is none: the run stands still.
+NONE, TINY = 1e-6, 1e-8
 
 Row = Mapping[str, Any]
 
 
 def why(runs: pd.DataFrame) -> pd.Series:
     """A sentence for every run that ended badly or slowly, empty for the others."""
-    told = [explain(row) if slow else "" for row, slow in zip(runs.to_dict("records"), _ended_badly(runs), strict=True)]
+    left = _left(runs)
+    badly = ((runs["status"] != "finished") | (left > WELL) | _stuck(runs, left)).to_numpy(bool)
+    told = np.full(len(runs), "", object)
+    told[badly] = [explain(row) for row in runs.assign(left=left)[badly].to_dict("records")]
     return pd.Series(told, index=runs.index, dtype=object)
 
 
@@ -46,15 +51,22 @@ def causes(runs: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()[columns]
 
 
-def _ended_badly(runs: pd.DataFrame) -> list[bool]:
-    """Not finished, or further from the best on its problem than WELL of the way there from the start."""
+def _left(runs: pd.DataFrame) -> pd.Series:
+    """The share of the way from the start to the best loss on its problem that a finished run has left to go."""
     finished = runs["status"] == "finished"
     loss = runs["loss"].where(finished)
     minimum = runs["minimum"].astype(float) if "minimum" in runs else pd.Series(np.nan, index=runs.index)
     best = minimum.fillna(loss.groupby(runs["problem"]).transform("min"))
-    start = _column(runs, "start_loss")
-    slow = ~(loss - best <= WELL * (start - best).clip(lower=0))
-    return [bool(value) for value in ~finished | slow]
+    way = (_column(runs, "start_loss") - best).clip(lower=0)
+    return ((loss - best) / way).where(loss > best, 0.0)  # nan where the start was not measured
+
+
+def _stuck(runs: pd.DataFrame, left: pd.Series) -> pd.Series:
+    """At a saddle: no gradient, but a way down, though nobody may have come further; unless that is the minimum."""
+    names = ("gradient_norm", "start_gradient_norm", "lowest_curvature", "largest_curvature", "minimum")
+    norm, start, low, high, minimum = (_column(runs, name) for name in names)
+    still = norm < (NONE * start).clip(lower=TINY)
+    return still & (low < -WELL * high.abs()) & ~(minimum.notna() & (left <= WELL))
 
 
 def _column(runs: pd.DataFrame, name: str) -> pd.Series:
@@ -83,12 +95,14 @@ def _diverged(row: Row) -> str:
     product, overshoot = _value(row, "lr_times_curvature"), _value(row, "overshoot")
     if _value(row, "last_loss") < min(_value(row, "start_loss"), 0):
         return f"{begin}the loss fell without bound"
-    if product > 2.01:
-        return f"{begin}lr x largest curvature = {product:.2g} > 2"
+    if product > 2:
+        return f"{begin}lr x largest curvature = {_above(product, 2)} > 2"
     if overshoot > 2:
-        return f"{begin}its first step was {overshoot:.2g} times as long as to the minimum along it, and 2 is too long"
+        long = _above(overshoot, 2)
+        return f"{begin}its first step was {long} times as long as to the minimum along it, and beyond 2 the loss rises"
     if product > 0:
-        return f"{begin}lr x largest curvature was {product:.2g} at the start, so the curvature grew on the way"
+        batches = " or single batches have more" if row.get("sampler", "full") != "full" else ""
+        return f"{begin}lr x largest curvature was {product:.2g} at the start: the curvature grew on the way{batches}"
     return f"{begin}the loss grew beyond bounds"
 
 
@@ -121,6 +135,14 @@ def _still_point(row: Row) -> str:
     )
 
 
+def _hardly(row: Row) -> str:
+    left, found = _value(row, "left"), _value(row, "step_cosine")
+    if not (1 - WELL < left <= 1 and found > -OPPOSED):
+        return ""
+    share = f"{100 * (1 - left):.2g} %"
+    return f"hardly moved: {share} of the way to the best loss, in steps that agree: the rate is too small"
+
+
 def _descending(row: Row) -> str:
     late = _value(row, "late_share")
     if not late > LATE:
@@ -129,9 +151,11 @@ def _descending(row: Row) -> str:
 
 
 def _levelled(row: Row) -> str:
-    if not _value(row, "late_share") <= LATE:
+    late = _value(row, "late_share")
+    if not late <= LATE:
         return ""
-    said = "levelled out: the last half of the budget brought nothing"
+    brought = f"at most {LATE:.0%} of the fall".replace("%", " %") if late > 0 else "nothing"
+    said = f"levelled out: the last half of the budget brought {brought}"
     ratio = _value(row, "gradient_norm") / (_value(row, "start_gradient_norm") or 1.0)
     return f"{said}, at a gradient {ratio:.2g} times as long as at the start" if ratio > 0 else said
 
@@ -142,7 +166,14 @@ def _steep(row: Row) -> str:
 
 
 def _still(row: Row) -> bool:
-    return _value(row, "gradient_norm") < SMALL * _value(row, "start_gradient_norm")
+    norm, start = _value(row, "gradient_norm"), _value(row, "start_gradient_norm")
+    return norm < max(TINY, NONE * start) or (norm < SMALL * start and not _value(row, "late_share") > LATE)
+
+
+def _above(value: float, bound: float) -> str:
+    """In two digits, or in as many as show that it is above."""
+    short = f"{value:.2g}"
+    return short if float(short) > bound else repr(value)
 
 
 def _value(row: Row, name: str) -> float:
@@ -153,5 +184,5 @@ def _value(row: Row, name: str) -> float:
 
 #: From the most telling on.
 CAUSES: tuple[Callable[[Row], str], ...] = (
-    _broken, _diverged, _saddle, _dead, _oscillates, _still_point, _descending, _levelled, _steep,
+    _broken, _diverged, _saddle, _dead, _oscillates, _still_point, _hardly, _descending, _levelled, _steep,
 )  # fmt: skip

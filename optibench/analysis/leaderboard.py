@@ -11,7 +11,7 @@ from optibench.analysis.comparison import TUNINGS, Comparison, compare, lower_me
 from optibench.analysis.effects import wilcoxon
 from optibench.analysis.intervals import bootstrap, interquartile_mean
 from optibench.analysis.pairs import ALPHA, improvements
-from optibench.analysis.ranks import cliques, friedman, holm
+from optibench.analysis.ranks import cliques, critical_difference, friedman, holm
 from optibench.analysis.resampled import mean_ranks, share_first
 from optibench.pieces import Array
 
@@ -89,7 +89,8 @@ def overall(comparison: Comparison) -> pd.DataFrame:
 
     ``low`` and ``high``: 95 % bootstrap interval of the mean rank, seeds drawn again within problems; ``p_first``: how
     often it has the lowest; ``first_on``: on how many problems its median is the lowest; ``groups``: letters that
-    contenders share which cannot be told apart over problems (Wilcoxon-Holm at .05). ``attrs["friedman"]``: the test.
+    contenders share which cannot be told apart over problems (Wilcoxon-Holm at .05). ``attrs``: ``friedman``, the test,
+    and ``critical_difference``, Nemenyi's at .05.
     """
     medians, names = comparison.medians, comparison.optimizers
     columns = ["optimizer", "mean_rank", "low", "high", "p_first", "first_on", "problems", "groups"]
@@ -108,6 +109,7 @@ def overall(comparison: Comparison) -> pd.DataFrame:
     )[columns]  # fmt: skip
     table = table.sort_values(["mean_rank", "optimizer"], ignore_index=True)
     table.attrs["friedman"] = test
+    table.attrs["critical_difference"] = critical_difference(test.k, test.n)
     return table
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from optibench.analysis.comparison import Comparison
 from optibench.analysis.effects import cliffs_delta, paired, probability_of_improvement, wilcoxon, win_tie_loss
-from optibench.analysis.ranks import holm, nemenyi
+from optibench.analysis.ranks import bonferroni_dunn, holm, nemenyi
 from optibench.pieces import Array, InputError, nearest
 
 #: What stands in the column ``problem`` of rows about all problems together.
@@ -18,7 +18,7 @@ ALL = "all problems"
 ALPHA = 0.05
 COLUMNS = [
     "problem", "a", "b", "n", "difference", "low", "high", "improvement", "cliffs_delta", "wins", "ties", "losses", "p",
-    "p_holm", "p_nemenyi", "better", "more_seeds",
+    "p_holm", "p_nemenyi", "p_dunn", "better", "more_seeds",
 ]  # fmt: skip
 
 
@@ -30,6 +30,7 @@ def pairwise(
     On a problem ``n`` counts seeds; ``difference`` is the mean of a - b with a bootstrap interval (the median where a
     run is infinite), ``p`` Wilcoxon's signed-rank test on seeds. Over problems ``n`` counts them; ``p`` tests the
     probabilities that a run of a is better than one of b, less a half, which have one scale on all problems.
+    ``p_nemenyi`` and ``p_dunn`` are of mean ranks, all pairs or Bonferroni-Dunn with a as the control.
     ``p_holm`` is adjusted over the pairs that are asked for, ``better`` is whom it names at .05, and ``more_seeds`` how
     many more seeds would tell. ``problem``: that one alone, or "all problems".
     """
@@ -58,7 +59,7 @@ def _on_problem(comparison: Comparison, problem: str, pairs: list[tuple[str, str
                 "problem": problem, "a": a, "b": b, "n": len(x),
                 "difference": found.mean if found.method.startswith("mean") else found.median, "low": found.low,
                 "high": found.high, "improvement": probability_of_improvement(x, y), "cliffs_delta": cliffs_delta(x, y),
-                "wins": wins, "ties": ties, "losses": losses, "p": found.p, "p_nemenyi": np.nan,
+                "wins": wins, "ties": ties, "losses": losses, "p": found.p, "p_nemenyi": np.nan, "p_dunn": np.nan,
                 "more_seeds": found.more,
             }
         )  # fmt: skip
@@ -69,7 +70,9 @@ def _over_problems(comparison: Comparison, pairs: list[tuple[str, str]]) -> list
     medians, rows = comparison.medians, []
     if not len(medians):
         return []
-    apart = nemenyi(medians)
+    apart, against = nemenyi(medians), {}
+    for control in {a for a, _ in pairs}:
+        against[control] = bonferroni_dunn(medians, comparison.optimizers.index(control))
     for a, b in pairs:
         i, j = comparison.optimizers.index(a), comparison.optimizers.index(b)
         better = improvements(comparison, i, j)
@@ -78,7 +81,8 @@ def _over_problems(comparison: Comparison, pairs: list[tuple[str, str]]) -> list
             {
                 "problem": ALL, "a": a, "b": b, "n": len(medians), "difference": np.nan, "low": np.nan, "high": np.nan,
                 "improvement": better.mean(), "cliffs_delta": 2 * better.mean() - 1, "wins": wins, "ties": ties,
-                "losses": losses, "p": wilcoxon(0.5 - better), "p_nemenyi": apart[i, j], "more_seeds": 0,
+                "losses": losses, "p": wilcoxon(0.5 - better), "p_nemenyi": apart[i, j], "p_dunn": against[a][j],
+                "more_seeds": 0,
             }
         )  # fmt: skip
     return _decided(rows)
@@ -103,6 +107,6 @@ def _decided(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if p < ALPHA:
             row["better"] = row["a"] if row["improvement"] > 0.5 else row["b"] if row["improvement"] < 0.5 else ""
             row["more_seeds"] = 0
-        elif row["more_seeds"]:
+        elif row["problem"] != ALL:
             row["more_seeds"] = max(row["more_seeds"], fewest(len(rows)) - row["n"])
     return rows

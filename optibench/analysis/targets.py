@@ -7,26 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isnan
+from math import inf
 
 import numpy as np
 
 from optibench.analysis.intervals import checked, quantile, wilson
 from optibench.pieces import Array, InputError
-
-
-def first_hit(costs: object, losses: object, target: float) -> float:
-    """Cost of the first record whose loss is at or below the target, inf if there is none.
-
-    costs, losses: (n,), as recorded. A NaN or infinite loss never hits, and no later record moves the hit.
-    """
-    costs, losses = np.asarray(costs, float), np.asarray(losses, float)
-    if costs.ndim != 1 or costs.shape != losses.shape:
-        raise InputError(f"first_hit: costs {costs.shape} and losses {losses.shape}; give one of each a record")
-    if isnan(target) or np.isnan(costs).any():
-        raise InputError("first_hit: the target or a cost is NaN; give numbers")
-    hits = np.flatnonzero((losses <= target) & (losses < inf))
-    return float(costs[hits[0]]) if len(hits) else inf
 
 
 @dataclass(frozen=True)

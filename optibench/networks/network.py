@@ -128,7 +128,7 @@ class Network:
         for place, (layer, blocks) in enumerate(zip(self.stack, self.own, strict=True), start=1):
             if isinstance(layer, Activate) and place < len(self.stack):
                 slope = np.abs(layer.activation(x)[1]).max(axis=1)  # over the examples
-                dead += (slope < DEAD).reshape(len(w), -1).sum(axis=-1)
+                dead += (slope < DEAD).reshape(len(slope), -1).sum(axis=-1)  # one for all runs, or one a run
                 count += slope[0].size
                 names.append(layer.name)
             x = layer.forward(x, [block.of(w) for block in blocks], run)[0]

@@ -85,7 +85,7 @@ def _render(results: Any, tables: dict[str, pd.DataFrame], figures: list[dict[st
         facts=_facts(results),
         problems=_problems(runs),
         boards=[(name, group.to_dict("records")) for name, group in tables["leaderboard"].groupby("problem")],
-        friedman=tables["ranks"].attrs.get("friedman"),
+        **{name: tables["ranks"].attrs.get(name) for name in ("friedman", "critical_difference")},
         widths=_widths(tables["sensitivity"]),
         figures=figures,
         overtaken=_overtaken(tables["crossings"], tables["verdict"]),

@@ -124,6 +124,8 @@ def test_the_bootstrap_draws_seeds_within_problems_the_same_for_all_contenders()
     assert results.ranks().set_index("optimizer")["p_first"].to_dict() == {"a": 1, "b": 0}
     again = mean_ranks(results.compare(), 200, seed=1)
     np.testing.assert_array_equal(again, mean_ranks(results.compare(), 200, seed=1))
+    turning = {name: list(np.random.default_rng(place).standard_normal(10)) for place, name in enumerate("abc")}
+    results = made({"p": turning})
     block = results.compare().blocks["p"]
     drawn = np.random.default_rng(np.random.SeedSequence([0, 0])).integers(10, size=(500, 10))
     expected = [np.argsort(np.argsort(lower_median(block[rows]))) + 1.0 for rows in drawn]
@@ -224,8 +226,14 @@ def test_the_fewest_differences_that_can_be_told(pairs):
 def test_more_seeds_are_as_many_as_the_test_can_tell_with():
     rows = made({"p": {"a": [1.0, 1.1, 1.2], "b": [1.5, 1.7, 1.6], "c": [2.0, 2.1, 2.2]}}).pairwise()
     assert rows[rows["problem"] == "p"]["better"].eq("").all()
-    told = rows[(rows["problem"] == "p") & (rows["more_seeds"] > 0)]["more_seeds"]
-    assert (told >= fewest(3) - 3).all()
+    assert (rows[rows["problem"] == "p"]["more_seeds"] >= fewest(3) - 3).all()  # a t-test would think three enough
+    assert (rows[rows["problem"] == ALL]["more_seeds"] == 0).all()
+
+
+def test_a_pair_uses_all_seeds_that_the_two_have():
+    results = made({"p": {"a": [1, 2, 3, 4], "b": [2, 3, 4, 5], "c": [1]}})
+    pairs = results.pairwise().set_index(["problem", "a", "b"])["n"]
+    assert pairs["p", "a", "b"] == 4 and pairs["p", "a", "c"] == 1
 
 
 REACH = made(

@@ -9,39 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from optibench.analysis.intervals import wilson
-from optibench.analysis.targets import expected_best, first_hit, order, reached
+from optibench.analysis.targets import expected_best, order, reached
 from optibench.pieces import InputError
-
-# first hit
-
-
-def test_the_first_record_at_or_below_the_target_is_the_hit():
-    assert first_hit([0, 5, 9, 12], [3, 1, 2, 0.5], 1) == 5
-    assert first_hit([0, 5], [3, 2], 1) == inf and first_hit([], [], 1) == inf
-    assert first_hit([0, 5], [1, 0], 1) == 0
-
-
-def test_nan_and_infinite_losses_never_hit():
-    assert first_hit([1, 2, 3], [nan, inf, 0], 1) == 3 and first_hit([1, 2], [nan, inf], inf) == inf
-
-
-losses = st.lists(st.sampled_from([0.0, 1.0, 2.0, 3.0, inf, nan]), max_size=8)
-
-
-@given(losses, losses, st.sampled_from([0.0, 1.0, 2.5]))
-def test_later_records_do_not_move_a_hit(before, after, target):
-    hit = first_hit(np.arange(len(before)), before, target)
-    longer = first_hit(np.arange(len(before) + len(after)), before + after, target)
-    assert longer == hit if hit < inf else longer >= len(before)
-
-
-def test_records_without_a_cost_and_nan_targets_are_refused():
-    for arguments, reason in [(([1, 2], [1], 1), "one of each"), (([nan], [1], 1), "NaN"), (([1], [1], nan), "NaN")]:
-        with pytest.raises(InputError, match=reason):
-            first_hit(*arguments)
-
-
-# reached
 
 
 def test_expected_running_time_par10_and_median_by_hand():

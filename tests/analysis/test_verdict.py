@@ -71,8 +71,8 @@ def test_one_problem_is_the_whole():
         (
             {"p": {"a": UP, "b": WORSE}, "q": {"a": WORSE, "b": UP}, "r": {"a": UP, "b": WORSE}},
             "a is best on 2 of 3 problems and has the best mean rank, 1.33 of 2 (95 % interval 1.33 to 1.33 over "
-            "seeds); 3 problems are too few to tell 2 contenders apart over problems, it takes 6. a is alone ahead on p "
-            "and r and beaten on q (by b).",
+            "seeds); 3 problems are too few to tell 2 contenders apart over problems, it takes 6. a is alone ahead "
+            "on p and r and beaten on q (by b).",
         ),
         (
             {f"p{i}": {"a": UP, "b": WORSE, "c": LOST} for i in range(7)},
@@ -100,6 +100,13 @@ def test_worse_than_both_is_said_where_both_were_tested():
     assert "; c is worse than both" in sentence
     pairs = results.pairwise().query("problem == 'all problems'").set_index(["a", "b"])["better"]
     assert pairs["a", "c"] == "a" and pairs["b", "c"] == "b" and pairs["a", "b"] == ""
+
+
+def test_worse_than_both_is_not_said_where_only_one_was_told():
+    far, near = [x + 2 for x in UP], [x - 0.01 for x in UP]
+    table = {f"p{i}": {"a": UP, "b": far if i < 3 else near, "c": WORSE} for i in range(9)}
+    sentence = made(table).verdict()["sentence"][0]
+    assert "a and b cannot be told apart" in sentence and "; c is worse than a. " in sentence
 
 
 def test_every_number_of_a_sentence_stands_in_a_table():
