@@ -334,3 +334,16 @@ def test_bad_input_is_one_line_that_names_it(facts, words):
 def test_a_choice_may_change_the_batch_that_a_rule_declares():
     runs = ob.run("wine-mlp", ["gd:batch=8", "gd"], lr=0.01, seeds=1, epochs=1).runs.set_index("optimizer")
     assert runs.loc["gd:batch=8", "batch"] == 8 and runs.loc["gd", "batch"] > 8
+
+
+def test_the_suite_protocol_matters_ranks_otherwise_at_defaults_than_tuned():
+    results = ob.run(**{**registry().get("suite", "protocol-matters").facts, "seeds": 10})
+    for column in ("score", "loss"):
+        orders = {
+            tuning: results.leaderboard(tuning=tuning).sort_values(column)["optimizer"].tolist()
+            for tuning in ("default", "lr")
+        }
+        assert orders["default"] == ["gd:batch=128", "momentum", "adam"]
+        assert orders["lr"] == ["momentum", "adam", "gd:batch=128"]
+    best = [results.verdict(tuning=tuning)["best"][0] for tuning in ("default", "lr")]
+    assert best == ["gd:batch=128", "momentum"]

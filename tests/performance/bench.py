@@ -25,7 +25,7 @@ if hasattr(os, "sched_setaffinity"):
 import numpy as np  # noqa: E402  after the environment that it reads
 
 from optibench.experiment import experiment  # noqa: E402
-from optibench.plan import build, plan  # noqa: E402
+from optibench.plan import build, cells  # noqa: E402
 from optibench.registry import registry  # noqa: E402
 from optibench.train import train  # noqa: E402
 
@@ -35,10 +35,20 @@ FOUND = registry()
 PROBLEM = build(FOUND, ("digits-mlp", {}))
 
 
+def planned(facts):
+    """The cohorts of every rate and seed of an experiment."""
+    what = experiment({**facts, "tune": "none"}, FOUND)
+    made = cells(what, FOUND)
+    rates = [[{**cell.defaults, "lr": lr} for lr in what.lr] for cell in made]
+    return [
+        cohort for cell, trials in zip(made, rates, strict=True) for cohort in cell.cohorts(trials, range(what.seeds))
+    ]
+
+
 def engine(measured=True, **facts):
     """A function that trains an experiment in this process, cohort after cohort, as the executor does."""
     facts = {"dtype": "float32", "seeds": 1, **facts}
-    cohorts = plan(experiment(facts, FOUND), FOUND)
+    cohorts = planned(facts)
     problem, rule = build(FOUND, cohorts[0].problem), FOUND.get("optimizer", facts["optimizers"])
     metrics = list(FOUND["metric"].values()) if measured else [FOUND["metric"]["loss"]]
 
@@ -213,12 +223,7 @@ def outside():
 
     from dataclasses import replace
 
-    cohorts = plan(
-        experiment(
-            {"problems": "digits-mlp", "optimizers": "adam", "lr": list(RATES), "seeds": 1, "epochs": 20}, FOUND
-        ),
-        FOUND,
-    )
+    cohorts = planned({"problems": "digits-mlp", "optimizers": "adam", "lr": list(RATES), "seeds": 1, "epochs": 20})
     problem = replace(
         PROBLEM, value_grad=watched(PROBLEM.value_grad), predict=watched(PROBLEM.predict), score=watched(PROBLEM.score)
     )
@@ -264,6 +269,18 @@ def commands():
             print(f"optibench {verb}: {took / imports:.2f} times `import numpy` (target 2.5)")
 
 
+def analysis():
+    """Every table of more than 10,000 runs, bootstrap included."""
+    import optibench as ob
+    from optibench.report.page import TABLES
+
+    names = ["beale", "booth", "branin", "himmelblau", "six-hump-camel", "matyas", "rosenbrock", "sphere", "ellipsoid"]
+    optimizers = ["gd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "lion", "signum"]
+    results = ob.run([*names, "ackley", "rastrigin", "levy"], optimizers, steps=100)
+    took = timed(lambda: [getattr(results, name)() for name in TABLES])
+    print(f"{len(results.runs)} runs analysed: {took:.1f} s (target 10 s)")
+
+
 if __name__ == "__main__":
     with np.errstate(all="ignore"):
         x, y, order, start = digits(np.random.default_rng(0))
@@ -271,6 +288,7 @@ if __name__ == "__main__":
         points = one()
         compare("digits-mlp, one run, plain NumPy", one, lambda: plain_numpy(x, y, order, start, points), "1.3")
         outside()
+        analysis()
         commands()
         against_torch()
         against_jax()
