@@ -223,7 +223,7 @@ class Protocol:
         for search, every in (("lr", one.rates), ("all", one.draws)):
             for settings in every:
                 ids = [one.cell.run(settings, seed).id for seed in self.tuning]
-                told = {"search": search, "settings": settings, "score": self._score(one.cell, settings)}
+                told = {"search": search, "settings": settings, "score": _told(self._score(one.cell, settings))}
                 yield {**_where(one.cell), **told, "runs": ids}
 
     def _rows(self, one: Trials) -> Iterator[dict[str, Any]]:
@@ -236,7 +236,7 @@ class Protocol:
             if lr and len(one.chosen) > 1:  # nothing chooses between rates, so each is a contender
                 row["optimizer"] = f"{one.cell.name}{',' if ':' in one.cell.name else ':'}lr={float(lr):g}"
             if tuning in trials:
-                row["score"] = self._score(one.cell, settings)
+                row["score"] = _told(self._score(one.cell, settings))
                 row["edge"] = one.edge and tuning == "lr"
             yield row
 
@@ -273,6 +273,11 @@ def _streams(count: int) -> list[np.random.Generator]:
 
 def _rounded(value: float) -> float:
     return float(f"{value:.6g}")
+
+
+def _told(score: float) -> float | None:
+    """A score as JSON has it: none for a trial that did not finish."""
+    return score if isfinite(score) else None
 
 
 def _where(cell: Cell) -> dict[str, Any]:

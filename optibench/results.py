@@ -189,6 +189,18 @@ class Results:
         return write_report(self, Path(folder or self.folder), shown)
 
 
+def _chosen(path: Path) -> dict[str, Any]:
+    """What was chosen, with the score of a trial that did not finish as infinite: JSON has no infinity."""
+    try:
+        protocol: dict[str, Any] = json.loads(path.read_text())
+        for told in (*protocol["rows"], *protocol["trials"]):
+            if "score" in told and told["score"] is None:
+                told["score"] = float("inf")
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"'{path}' cannot be read; give the same command again, and it is written anew") from error
+    return protocol
+
+
 def load(folder: Path | str) -> Results:
     """Read a store; of the runs in it, those of the experiment that was last run there."""
     import pyarrow as pa  # heavy
@@ -233,6 +245,6 @@ def load(folder: Path | str) -> Results:
     described = folder / "experiment.toml"
     facts = tomllib.loads(described.read_text()) if described.exists() else {}
     protocol = folder / "protocol.json"
-    chosen = json.loads(protocol.read_text()) if protocol.exists() else {}
+    chosen = _chosen(protocol) if protocol.exists() else {}
     points = frame[lists].rename(columns=lambda name: name.removeprefix(CURVE))
     return Results(folder, frame[FIRST + rest], facts, chosen, points)

@@ -347,3 +347,14 @@ def test_the_suite_protocol_matters_ranks_otherwise_at_defaults_than_tuned():
         assert orders["lr"] == ["momentum", "adam", "gd:batch=128"]
     best = [results.verdict(tuning=tuning)["best"][0] for tuning in ("default", "lr")]
     assert best == ["gd:batch=128", "momentum"]
+
+
+def test_a_protocol_that_is_broken_says_what_to_do(tmp_path):
+    facts = {"lr": [0.01, 0.1], "seeds": 1, "steps": 5, "out": tmp_path}
+    ob.run("quadratic", "gd", **facts)
+    whole = (tmp_path / "protocol.json").read_text()
+    (tmp_path / "protocol.json").write_text(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"protocol\.json' cannot be read; give the same command again"):
+        ob.load(tmp_path)
+    assert ob.run("quadratic", "gd", **facts).protocol["rows"]
+    json.loads(whole, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))

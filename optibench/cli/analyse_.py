@@ -63,4 +63,5 @@ def command(
                 click.echo(f"  note: {line}")
         else:
             frame = getattr(results, name)(**filters)
-            click.echo(frame.to_csv(index=False), nl=False) if as_csv else print_frame(frame)
+            factor = {"optimizer": results.compare().factor}
+            click.echo(frame.to_csv(index=False), nl=False) if as_csv else print_frame(frame.rename(columns=factor))
