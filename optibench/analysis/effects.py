@@ -58,9 +58,9 @@ def wilcoxon(differences: object) -> float:
     if len(ranks) > 50:
         return float(stats.wilcoxon(ranks).pvalue)
     ranks = (2 * ranks).astype(int)  # whole numbers although ties share a half
-    null = np.zeros(np.abs(ranks).sum() + 1)  # probability of each sum of the positive ranks
+    null = np.zeros(int(np.abs(ranks).sum()) + 1)  # probability of each sum of the positive ranks
     null[0] = 1
-    for rank in np.abs(ranks):
+    for rank in np.abs(ranks).tolist():
         null = (null + np.concatenate([np.zeros(rank), null[:-rank]])) / 2
     smaller = min(ranks[ranks > 0].sum(), -ranks[ranks < 0].sum())
     return min(1.0, 2 * float(null[: smaller + 1].sum()))

@@ -53,7 +53,8 @@ def around_best(gaps: Array) -> Array:
     if not np.isfinite(gaps[best]):
         return np.zeros(len(gaps), bool)
     within = gaps - gaps[best] <= (FACTOR - 1) * abs(gaps[best])
-    bad = np.flatnonzero(~within)
-    low, high = bad[bad < best].max(initial=-1), bad[bad > best].min(initial=len(gaps))
+    bad = np.flatnonzero(~within).tolist()
+    low = max((place for place in bad if place < best), default=-1)
+    high = min((place for place in bad if place > best), default=len(gaps))
     places = np.arange(len(gaps))
     return (places > low) & (places < high)
