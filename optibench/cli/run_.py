@@ -213,7 +213,7 @@ def _report(folder: Path, found: Registry, quiet: bool) -> Path:
         from optibench.cli.table import print_leaderboard
 
         print_leaderboard(results)
-        click.echo(f"\n{results.verdict()['sentence'][0]}")
+        click.echo(f"{results.verdict()['sentence'][0]}")
         for line in results.compare().caveats:
             click.echo(f"note: {line}")
     _failures(results.runs)

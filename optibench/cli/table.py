@@ -1,4 +1,4 @@
-"""The leaderboard in the terminal."""
+"""Frames in the terminal."""
 
 from __future__ import annotations
 
@@ -16,29 +16,26 @@ def print_leaderboard(results: Results) -> None:
     board = results.leaderboard()
     titles = {"default_score": "at default", "all_score": "all tuned"}
     tunings = [name for name in titles if name in board]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("problem", results.protocol.get("compare", "optimizer")):
-        table.add_column(name, overflow="fold")
-    for name in ("rank", "lr", "score", "quartiles", *(titles[name] for name in tunings), "test accuracy", "diverged"):
-        table.add_column(name, justify="right")
-    shown = ""
-    for row in board.to_dict("records"):
-        new = row["problem"] != shown
-        if new and shown:
-            table.add_section()
-        shown = row["problem"]
-        table.add_row(
-            shown if new else "",
-            row["optimizer"],
-            str(row["rank"]),
-            number(row["lr"]) + ("*" if row["lr_at_edge"] else ""),
-            number(row["score"]),
-            f"{number(row['score_low'])} to {number(row['score_high'])}",
-            *(number(row[name]) for name in tunings),
-            "" if math.isnan(row["test_accuracy"]) else f"{row['test_accuracy']:.1%}",
-            f"{row['diverged']:.0%}" if row["diverged"] else "",
-        )
-    Console().print(table)
+    factor = results.protocol.get("compare", "optimizer")
+    width = max([len(factor), *board["optimizer"].str.len()])
+    for problem, rows in board.groupby("problem"):
+        table = Table(box=None, pad_edge=False, header_style="dim", title=str(problem), title_justify="left")
+        table.title_style = "bold"
+        table.add_column(factor, min_width=width, no_wrap=True)
+        for name in ("rank", "lr", "score", *(titles[name] for name in tunings), "accuracy", "diverged"):
+            table.add_column(name, justify="right", min_width=max(len(name), 8 if name != "rank" else 0), no_wrap=True)
+        for row in rows.to_dict("records"):
+            table.add_row(
+                row["optimizer"],
+                str(row["rank"]),
+                number(row["lr"]) + ("*" if row["lr_at_edge"] else ""),
+                number(row["score"]),
+                *(number(row[name]) for name in tunings),
+                "" if math.isnan(row["test_accuracy"]) else f"{row['test_accuracy']:.1%}",
+                f"{row['diverged']:.0%}" if row["diverged"] else "",
+            )
+        Console().print(table)
+        Console().print()
 
 
 def print_frame(frame: Any) -> None:
@@ -51,7 +48,9 @@ def print_frame(frame: Any) -> None:
         table.add_column(str(name), overflow="fold", justify="right" if frame[name].dtype.kind in "fiu" else "left")
     for row in frame.itertuples(index=False):
         table.add_row(*(number(value) if isinstance(value, float) else str(value) for value in row))
-    Console().print(table, markup=False)
+    wide = Console(width=1000)
+    needed = wide.measure(table).maximum  # a row stays a line, however wide
+    Console(width=max(Console().width, needed)).print(table, markup=False)
 
 
 def number(value: float) -> str:
