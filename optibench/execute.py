@@ -13,11 +13,11 @@ import numpy as np
 
 from optibench.experiment import Experiment
 from optibench.pieces import InputError, Problem, label
-from optibench.plan import Cell, Cohort, cells, remaining
+from optibench.plan import Cell, Cohort, built, cells, remaining
 from optibench.protocol import Protocol
 from optibench.registry import Registry, reason
 from optibench.store import Store
-from optibench.work import Task, built
+from optibench.work import Task
 
 #: An experiment of built-ins with less work than this, in steps of small cohorts, is done before a pool has started.
 SMALL = 30_000

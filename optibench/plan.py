@@ -96,6 +96,14 @@ def build(registry: Registry, choice: Choice) -> Problem:
         raise InputError(f"problem '{label(name, parameters)}' cannot be built: {reason(error)}") from error
 
 
+def built(registry: Registry, choice: Choice) -> Problem:
+    """The problem, built once a registry."""
+    key = label(*choice)
+    if key not in registry.built:
+        registry.built[key] = build(registry, choice)
+    return registry.built[key]
+
+
 def _pieces(registry: Registry, factory: ProblemFactory, parameters: Mapping[str, Any]) -> dict[str, Any]:
     """A problem's parameters, with the piece itself where an activation or a loss is named."""
     return {
@@ -137,7 +145,7 @@ def cells(what: Experiment, registry: Registry) -> list[Cell]:
     """The cells of an experiment, every problem built once."""
     made = []
     for choice in what.problems:
-        problem = build(registry, choice)
+        problem = built(registry, choice)
         for optimizer, batch, schedule in product(what.optimizers, what.batch, what.schedule):
             made.append(_cell(what, choice, problem, optimizer, batch, schedule, registry))
     return made

@@ -15,9 +15,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from optibench.experiment import Choice
 from optibench.pieces import VERSION, Problem, label
-from optibench.plan import Cohort, build
+from optibench.plan import Cohort, built
 from optibench.registry import Registry, Sources, registry
 from optibench.store import Store
 from optibench.train import CohortTimeout, train
@@ -79,14 +78,6 @@ def facts(cohort: Cohort, found: Registry, problem: Problem, timeout: float | No
         "version": VERSION,
         "time_limit": timeout,
     }
-
-
-def built(found: Registry, choice: Choice) -> Problem:
-    """A problem, built once a registry."""
-    key = label(*choice)
-    if key not in found.built:
-        found.built[key] = build(found, choice)
-    return found.built[key]
 
 
 @lru_cache

@@ -70,7 +70,7 @@ def tuning(results: Any, comparison: Comparison) -> pd.DataFrame:
     """One row a problem and contender: what its default, its tuned rate and everything tuned reach on fresh seeds.
 
     ``optimism`` is the median score of the chosen trial on fresh seeds minus that on the seeds that chose it: both of
-    what tuning sees, the validation loss where there is one. ``warnings`` says what to mistrust.
+    what tuning sees, the validation loss where there is one. ``at_edge``: the best rate is the last of a widened grid.
     """
     reported = results.reported
     scored = reported.assign(seen=tuning_scores(reported))
@@ -92,18 +92,8 @@ def tuning(results: Any, comparison: Comparison) -> pd.DataFrame:
                 "at_edge": bool(row.get("edge", False)),
             }
         )
-    columns = [
-        "problem",
-        "optimizer",
-        "tuning",
-        "trials",
-        "settings",
-        "tuning_score",
-        "fresh_score",
-        "optimism",
-        "at_edge",
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    first = ["problem", "optimizer", "tuning", "trials", "settings"]
+    return pd.DataFrame(rows, columns=[*first, "tuning_score", "fresh_score", "optimism", "at_edge"])
 
 
 def expected(results: Any, comparison: Comparison) -> pd.DataFrame:
