@@ -36,7 +36,7 @@ def run_experiment(facts: Mapping[str, Any], out: str | Path | None, plugins: An
     with tempfile.TemporaryDirectory(prefix="optibench-") as folder:
         execute(what, found, folder, **how)
         results = load(folder)
-        results.curves, results.surfaces  # noqa: B018  read while the folder is there
+        results.surfaces  # noqa: B018  a cached property that reads files: now, before the folder goes
         return results
 
 

@@ -12,52 +12,52 @@ hookimpl = pluggy.HookimplMarker("optibench")
 
 
 @hookspec
-def optibench_optimizers() -> list[Optimizer]:  # type: ignore[empty-body]
+def optibench_optimizers() -> list[Optimizer]:
     """Update rules, made by ``@optimizer``."""
 
 
 @hookspec
-def optibench_wrappers() -> list[Wrapper]:  # type: ignore[empty-body]
+def optibench_wrappers() -> list[Wrapper]:
     """Rules around another optimizer, made by ``@wrapper``: named ``sam+adam``."""
 
 
 @hookspec
-def optibench_activations() -> list[Activation]:  # type: ignore[empty-body]
+def optibench_activations() -> list[Activation]:
     """Activation functions, made by ``@activation``: z -> (a, slope)."""
 
 
 @hookspec
-def optibench_losses() -> list[Loss]:  # type: ignore[empty-body]
+def optibench_losses() -> list[Loss]:
     """Losses, made by ``@loss``: (output, target) -> (loss, slope)."""
 
 
 @hookspec
-def optibench_schedules() -> list[Schedule]:  # type: ignore[empty-body]
+def optibench_schedules() -> list[Schedule]:
     """Learning-rate schedules, made by ``@schedule``: (t, total) -> factor."""
 
 
 @hookspec
-def optibench_problems() -> list[ProblemFactory]:  # type: ignore[empty-body]
+def optibench_problems() -> list[ProblemFactory]:
     """What is minimised, made by ``@problem``: a function that returns a Problem."""
 
 
 @hookspec
-def optibench_metrics() -> list[Metric]:  # type: ignore[empty-body]
+def optibench_metrics() -> list[Metric]:
     """Columns of the results, made by ``@metric``: (problem, w, split) -> (R,)."""
 
 
 @hookspec
-def optibench_suites() -> list[Suite]:  # type: ignore[empty-body]
+def optibench_suites() -> list[Suite]:
     """Named experiments."""
 
 
 @hookspec
-def optibench_figures() -> list[Figure]:  # type: ignore[empty-body]
+def optibench_figures() -> list[Figure]:
     """Pictures of a report: data, encoding and caption."""
 
 
 @hookspec
-def optibench_executors() -> list[Executor]:  # type: ignore[empty-body]
+def optibench_executors() -> list[Executor]:
     """Where cohorts are trained, made by ``@executor``."""
 
 

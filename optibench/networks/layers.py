@@ -6,6 +6,7 @@ the layer's parameters, and returns the slope by the input, or None if nobody be
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -42,7 +43,7 @@ class Pass:
     seen: list[tuple[Array, Array]] = field(default_factory=list)
 
 
-class Layer:
+class Layer(ABC):
     """What a layer is: override what differs. Shapes are those of one example, without runs and batch."""
 
     def output(self, shape: Shape) -> Shape:
@@ -60,8 +61,9 @@ class Layer:
         """What it draws for a batch of one run in training, (B, ...); None if it draws nothing."""
         return None
 
+    @abstractmethod
     def forward(self, x: Array, parameters: list[Array], run: Pass) -> tuple[Array, Back]:
-        raise NotImplementedError
+        """The output, and the function that takes the loss's slope by it back."""
 
     @property
     def name(self) -> str:
