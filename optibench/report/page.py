@@ -79,6 +79,7 @@ def _render(results: Any, tables: dict[str, pd.DataFrame], figures: list[dict[st
     return environment.get_template("index.html.j2").render(
         name=results.experiment.get("name", "results"),
         factor=comparison.factor,
+        inf=math.inf,
         tuned=TUNINGS[comparison.tuning],
         beside={name: words for name, words in BESIDE.items() if name in tables["leaderboard"]},
         caveats=comparison.caveats + undertuned(results, comparison),

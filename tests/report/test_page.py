@@ -111,3 +111,11 @@ def test_names_are_escaped(tmp_path):
 def test_a_report_is_made_again_from_the_store_alone(tmp_path):
     results = ob.run("rosenbrock", ["gd"], lr=1e-3, seeds=2, steps=20, out=tmp_path)
     assert results.report().read_bytes() == ob.load(tmp_path).report().read_bytes()
+
+
+def test_a_statistic_that_does_not_exist_is_not_called_unfinished(tmp_path):
+    facts = {"lr": [1e-3, 1e-2, 0.1], "seeds": 2, "steps": 5, "tune": "none"}
+    results = ob.run(["quadratic:condition=10", "quadratic:condition=20"], "gd", **facts)
+    assert results.ranks().attrs["friedman"].iman_davenport == float("inf")
+    text = results.report(tmp_path).read_text()
+    assert "F does not exist, for all problems rank alike" in text and "F unfinished" not in text
