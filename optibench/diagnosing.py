@@ -213,4 +213,7 @@ class Watch:
 
 def _rows(facts: dict[str, Array], count: int) -> list[dict[str, Any]]:
     """A dictionary for each of so many runs, of what is known of it."""
-    return [{name: values.tolist()[row] for name, values in facts.items()} for row in range(count)]
+    if not facts:
+        return [{} for _ in range(count)]
+    columns = (values.tolist() for values in facts.values())
+    return [dict(zip(facts, row, strict=True)) for row in zip(*columns, strict=True)]

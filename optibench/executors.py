@@ -17,7 +17,13 @@ from optibench.plan import Cohort
 
 #: A worker ends a cohort at its time limit by itself; one that does not is killed this many seconds later.
 GRACE = 60.0
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+#: What a worker reads when it starts. One BLAS thread; and memory that a step frees is kept for the next step's arrays
+#: (by glibc; others ignore it), not handed back to the system and cleared anew: a seventh of the time of digits-mlp.
+ENVIRONMENT = {
+    **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"),
+    "MALLOC_MMAP_THRESHOLD_": str(2**25),  # bytes; the most that it takes
+    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+}
 
 Stages = Iterator[list[Cohort]]
 Ended = Iterator[tuple[Cohort, BaseException | None]]
@@ -42,8 +48,8 @@ def processes(task: Callable[[Cohort], None], stages: Stages, workers: int, time
 
     from pebble import ProcessPool
 
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))  # read when a worker loads its BLAS
+    before = {name: os.environ.get(name) for name in ENVIRONMENT}
+    os.environ.update(ENVIRONMENT)
     ended: SimpleQueue[tuple[Cohort, Any]] = SimpleQueue()
     pool: Any = ProcessPool(max_workers=workers, context=get_context("spawn"), initializer=_start)
     try:

@@ -258,7 +258,7 @@ def _digest(path: Path, changed: int) -> str:
 
 
 def capacity(problem: Problem, rule: Optimizer, batch: int, itemsize: int) -> int:
-    """How many runs to train together: as many as keep their arrays within the core's L2 cache, 8 to 4096.
+    """How many runs to train together, 8 to 4096: as many as keep what an operation sees within the core's L2 cache.
 
     Fewer where 8 would not keep theirs within MEMORY.
     """
@@ -267,7 +267,8 @@ def capacity(problem: Problem, rule: Optimizer, batch: int, itemsize: int) -> in
     return max(1, min(int(np.clip(L2_SHARE * l2_bytes() // run, 8, 4096)), MEMORY // run))
 
 
-L2_SHARE = 2
+#: What a step's arrays fill together, in L2 caches: an operation sees a few of them.
+L2_SHARE = 4
 #: Bytes that the arrays of a cohort's step may take.
 MEMORY = 2**28
 

@@ -78,6 +78,6 @@ def test_the_docs_name_the_constants_with_their_values():
     assert f"`train.GROWTH` ({train.GROWTH:.0e})".replace("e+", "e") in PAGE
     assert f"`recording.PART` ({recording.PART})" in PAGE and recording.EVALUATION_SHARE == 1 / 4
     assert f"up to {recording.MOST_POINTS}" in PAGE
-    assert plan.L2_SHARE == 2 and execute.SMALL and executors.GRACE
+    assert plan.L2_SHARE == 4 and execute.SMALL and executors.GRACE
     for name in training.STREAMS:
         assert name in PAGE.split("`training.STREAMS`")[1].split(".")[0]
