@@ -11,23 +11,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optibench.hookspecs import hookimpl
-from optibench.pieces import (
-    VERSION,
-    Figure,
-    InputError,
-    Problem,
-    Suite,
-    activation,
-    blocks_of,
-    executor,
-    loss,
-    metric,
-    optimizer,
-    problem,
-    schedule,
-)
-from optibench.wrapping import wrapper
+from optibench.errors import InputError
+from optibench.plugin import VERSION
+from optibench.plugin.figure import Figure
+from optibench.plugin.functions import activation, executor, loss, metric, schedule
+from optibench.plugin.hookspecs import hookimpl
+from optibench.plugin.optimizer import optimizer
+from optibench.plugin.problem import Problem, blocks_of, problem
+from optibench.plugin.suite import Suite
+from optibench.plugin.wrapper import wrapper
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult

@@ -9,8 +9,9 @@ from math import pi, sqrt
 
 import numpy as np
 
-from optibench.hookspecs import hookimpl
-from optibench.pieces import Activation, Array, activation
+from optibench.plugin.arrays import Array
+from optibench.plugin.functions import Activation, activation
+from optibench.plugin.hookspecs import hookimpl
 
 
 @activation(formula="z", reference="Widrow and Hoff 1960, Adaptive switching circuits")

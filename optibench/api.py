@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from optibench.execute import execute
-from optibench.experiment import experiment
-from optibench.pieces import InputError, Optimizer, Problem, ProblemFactory
-from optibench.registry import Registry, Sources, registry
+from optibench.errors import InputError
+from optibench.experiment.resolve import experiment
+from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.problem import Problem, ProblemFactory
+from optibench.plugin.registry import Registry, Sources, registry
 from optibench.results import Results, load
+from optibench.runner.run import execute
 
 
 def run_experiment(facts: Mapping[str, Any], out: str | Path | None, plugins: Any, modules: Any, **how: Any) -> Results:

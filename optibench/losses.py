@@ -11,8 +11,10 @@ from math import log
 import numpy as np
 
 from optibench.activations import sigmoid, softplus
-from optibench.hookspecs import hookimpl
-from optibench.pieces import Array, InputError, Loss, loss
+from optibench.errors import InputError
+from optibench.plugin.arrays import Array
+from optibench.plugin.functions import Loss, loss
+from optibench.plugin.hookspecs import hookimpl
 
 
 def _mean(each: Array) -> Array:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from optibench.hookspecs import hookimpl
-from optibench.pieces import Array, Metric, Problem, metric
+from optibench.plugin.arrays import Array
+from optibench.plugin.functions import Metric, metric
+from optibench.plugin.hookspecs import hookimpl
+from optibench.plugin.problem import Problem
 
 
 @metric

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult, approx_fprime
 
-from optibench.experiment import scheduled
-from optibench.pieces import Array, InputError, Optimizer, Problem, blocks_of, nearest
-from optibench.plan import alone
-from optibench.registry import registry
-from optibench.solving import begin
-from optibench.transforms import transforms
+from optibench.engine.external import begin
+from optibench.engine.gradients import transforms
+from optibench.engine.records import alone
+from optibench.errors import InputError, nearest
+from optibench.experiment.choices import scheduled
+from optibench.plugin.arrays import Array
+from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.problem import Problem, blocks_of
+from optibench.plugin.registry import registry
 
 
 def minimize(

@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from optibench.analysis.comparison import Comparison
-from optibench.experiment import TUNING
-from optibench.pieces import InputError
-from optibench.store import RUNS, SURFACES, Store
+from optibench.errors import InputError
+from optibench.experiment.settings import TUNING
+from optibench.runner.store import RUNS, SURFACES, Store
 
 FIRST = ["id", "part", "problem", "optimizer", "plugin", "lr"]
 CURVE = "curve:"
@@ -66,7 +66,7 @@ class Results:
 
         ``problem`` and ``optimizer`` are what is compared; ``label`` is the optimizer that ran.
         """
-        from optibench.analysis.selection import best, rows_of
+        from optibench.analysis.tuning import best, rows_of
 
         rows = rows_of(self.protocol)
         if rows.empty or not rows["id"].isin(self.runs["id"]).any():
@@ -77,7 +77,7 @@ class Results:
     @cached_property
     def trials(self) -> pd.DataFrame:
         """One row a trial of tuning: problem, optimizer, search, its settings, its score."""
-        from optibench.analysis.selection import trials_of
+        from optibench.analysis.tuning import trials_of
 
         return trials_of(self.protocol, self.runs)
 
@@ -120,13 +120,13 @@ class Results:
 
     def time_to_target(self, target: float | None = None, **chosen: Any) -> pd.DataFrame:
         """One row a problem, target and contender: how many runs reach it, and at what cost. Misses are censored."""
-        from optibench.analysis.reaching import time_to_target
+        from optibench.analysis.time_to_target import time_to_target
 
         return time_to_target(self, self.compare(**chosen), target)
 
     def profile(self, kind: str = "performance", **chosen: Any) -> pd.DataFrame:
         """A profile over problems and targets: performance, data, ecdf, area or algoperf."""
-        from optibench.analysis.reaching import profile
+        from optibench.analysis.time_to_target import profile
 
         return profile(self, self.compare(**chosen), kind)
 
@@ -144,13 +144,13 @@ class Results:
 
     def tuning(self, **chosen: Any) -> pd.DataFrame:
         """One row a problem and contender: scores at its default and tuned, and the optimism of tuning."""
-        from optibench.analysis.selection import tuning
+        from optibench.analysis.tuning import tuning
 
         return tuning(self, self.compare(**chosen))
 
     def expected(self, **chosen: Any) -> pd.DataFrame:
         """The expected best score of k trials, k = 1 to all, so that a tuning budget can be read off."""
-        from optibench.analysis.selection import expected
+        from optibench.analysis.tuning import expected
 
         return expected(self, self.compare(**chosen))
 
@@ -163,14 +163,14 @@ class Results:
     def why(self, tuning: Any = None, problem: Any = None, optimizer: Any = None, seed: Any = None) -> pd.DataFrame:
         """One row a run that ended badly or slowly, those of tuning too, with a sentence that says why."""
         from optibench.analysis.comparison import chosen
-        from optibench.analysis.diagnosis import every
+        from optibench.analysis.explain_runs import every
 
         runs = self.runs if tuning is None else self.compare(tuning).rows
         return every(chosen(runs, problem=problem, optimizer=optimizer, seed=seed))
 
     def causes(self, **chosen: Any) -> pd.DataFrame:
         """Why the compared runs ended badly or slowly: one row a problem, contender and cause, with an example."""
-        from optibench.analysis.diagnosis import causes
+        from optibench.analysis.explain_runs import causes
 
         return causes(self.compare(**chosen).rows)
 
@@ -182,7 +182,7 @@ class Results:
 
     def report(self, folder: Path | str | None = None, figures: list[Any] | None = None) -> Path:
         """Write index.html, figures/ and tables/ into ``folder`` (the store's own by default); returns the page."""
-        from optibench.registry import registry
+        from optibench.plugin.registry import registry
         from optibench.report.page import write_report
 
         shown = list(registry()["figure"].values()) if figures is None else figures

@@ -9,8 +9,9 @@ from __future__ import annotations
 from itertools import pairwise
 from math import cos, pi
 
-from optibench.hookspecs import hookimpl
-from optibench.pieces import InputError, Schedule, schedule
+from optibench.errors import InputError
+from optibench.plugin.functions import Schedule, schedule
+from optibench.plugin.hookspecs import hookimpl
 
 HAIR = 1e-6  # steps: what rounding may do to a share, as 0.07 * 100 is 7.000000000000001
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from optibench.hookspecs import hookimpl
-from optibench.pieces import Suite
+from optibench.plugin.hookspecs import hookimpl
+from optibench.plugin.suite import Suite
 
 classic = Suite(
     "classic",

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from optibench.registry import Registry, Sources
+from optibench.plugin.registry import Registry, Sources
 from optibench.verify import verify
 
 FOUND = Registry(Sources(folders=(str(Path(__file__).with_name("cautious_lion.py")),)))

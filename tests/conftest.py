@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from optibench.registry import Registry, Sources, registry
+from optibench.plugin.registry import Registry, Sources, registry
 
 HERE = Path(__file__).parent
 

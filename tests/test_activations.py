@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import erf
 
 from optibench.activations import optibench_activations
-from optibench.registry import registry
+from optibench.plugin.registry import registry
 
 ACTIVATIONS = registry()["activation"]
 VARIED = {  # other parameters than the defaults

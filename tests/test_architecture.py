@@ -73,11 +73,12 @@ def test_every_dependency_has_its_reason_in_the_docs():
 
 
 def test_the_docs_name_the_constants_with_their_values():
-    from optibench import execute, executors, plan, recording, train, training
+    from optibench.engine import capacity, loop, measure, streams
+    from optibench.runner import executors, run
 
-    assert f"`train.GROWTH` ({train.GROWTH:.0e})".replace("e+", "e") in PAGE
-    assert f"`recording.PART` ({recording.PART})" in PAGE and recording.EVALUATION_SHARE == 1 / 4
-    assert f"up to {recording.MOST_POINTS}" in PAGE
-    assert plan.L2_SHARE == 4 and execute.SMALL and executors.GRACE
-    for name in training.STREAMS:
-        assert name in PAGE.split("`training.STREAMS`")[1].split(".")[0]
+    assert f"`loop.GROWTH` ({loop.GROWTH:.0e})".replace("e+", "e") in PAGE
+    assert f"`measure.PART` ({measure.PART})" in PAGE and measure.EVALUATION_SHARE == 1 / 4
+    assert f"up to {measure.MOST_POINTS}" in PAGE
+    assert capacity.L2_SHARE == 4 and run.SMALL and executors.GRACE
+    for name in streams.STREAMS:
+        assert name in PAGE.split("`streams.STREAMS`")[1].split(".")[0]

@@ -17,7 +17,7 @@ import pandas as pd
 from threadpoolctl import threadpool_info
 
 import optibench as ob
-from optibench.registry import registry
+from optibench.plugin.registry import registry
 
 FOLDER = Path(__file__).parent.parent / "reports/reference"
 EXACT = ["problem", "optimizer", "status", "diverged_at", "seed", "steps"]

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 import optibench as ob
-from optibench.experiment import Experiment
-from optibench.hookspecs import KINDS
-from optibench.registry import Registry, Sources
+from optibench.experiment.settings import Experiment
+from optibench.plugin.hookspecs import KINDS
+from optibench.plugin.registry import Registry, Sources
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)

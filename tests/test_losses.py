@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from optibench.errors import InputError
 from optibench.losses import optibench_losses
-from optibench.pieces import InputError
-from optibench.registry import registry
+from optibench.plugin.registry import registry
 
 REGISTRY = registry()
 LOSSES = REGISTRY["loss"]

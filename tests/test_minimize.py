@@ -11,7 +11,7 @@ import scipy.optimize
 
 import optibench as ob
 from optibench import InputError
-from optibench.registry import registry
+from optibench.plugin.registry import registry
 
 TRACES = json.loads((Path(__file__).parents[1] / "optibench/verify/traces/quad6.json").read_text())
 H, B, X0, XSTAR = (np.array(TRACES["problem"][key], float) for key in ("H", "b", "x0", "xstar"))

@@ -12,7 +12,7 @@ import pytest
 
 import optibench as ob
 from optibench import InputError
-from optibench.registry import registry
+from optibench.plugin.registry import registry
 
 SCHEDULES = registry()["schedule"]
 CASES = json.loads((Path(__file__).parent / "reference/schedules.json").read_text())

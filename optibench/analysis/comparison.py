@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from optibench.experiment import FACTORS
-from optibench.pieces import Array, InputError, nearest
+from optibench.errors import InputError, nearest
+from optibench.experiment.settings import FACTORS
+from optibench.plugin.arrays import Array
 
 #: How a contender's hyperparameters were chosen, and the words for it.
 TUNINGS = {

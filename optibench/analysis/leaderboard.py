@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from optibench.analysis.comparison import TUNINGS, Comparison, compare, lower_median
-from optibench.analysis.effects import wilcoxon
-from optibench.analysis.intervals import bootstrap, interquartile_mean
 from optibench.analysis.pairs import ALPHA, improvements
-from optibench.analysis.ranks import cliques, critical_difference, friedman, holm
-from optibench.analysis.resampled import mean_ranks, share_first
-from optibench.pieces import Array
+from optibench.analysis.stats.effects import wilcoxon
+from optibench.analysis.stats.intervals import bootstrap, interquartile_mean
+from optibench.analysis.stats.rank_bootstrap import mean_ranks, share_first
+from optibench.analysis.stats.ranks import cliques, critical_difference, friedman, holm
+from optibench.plugin.arrays import Array
 
 
 def quartiles(values: pd.Series) -> tuple[float, float, float]:
@@ -97,7 +97,7 @@ def overall(comparison: Comparison) -> pd.DataFrame:
     if not len(medians):
         return pd.DataFrame(columns=columns)
     test = friedman(medians)
-    resampled = mean_ranks(comparison)
+    resampled = mean_ranks([*comparison.blocks.values()])
     low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
     first_on = ((medians == medians.min(axis=1, keepdims=True)) & np.isfinite(medians)).sum(axis=0)
     table = pd.DataFrame(

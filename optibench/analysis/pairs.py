@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from optibench.analysis.comparison import Comparison
-from optibench.analysis.effects import cliffs_delta, paired, probability_of_improvement, wilcoxon, win_tie_loss
-from optibench.analysis.ranks import bonferroni_dunn, holm, nemenyi
-from optibench.pieces import Array, InputError, nearest
+from optibench.analysis.stats.effects import cliffs_delta, paired, probability_of_improvement, wilcoxon, win_tie_loss
+from optibench.analysis.stats.ranks import bonferroni_dunn, holm, nemenyi
+from optibench.errors import InputError, nearest
+from optibench.plugin.arrays import Array
 
 #: What stands in the column ``problem`` of rows about all problems together.
 ALL = "all problems"

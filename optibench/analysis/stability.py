@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from optibench.analysis.comparison import TUNINGS, Comparison, lower_median
-from optibench.analysis.ranks import friedman
-from optibench.analysis.reaching import COST, HORIZONS, UNITS, at_cost, with_tuning
-from optibench.analysis.resampled import mean_ranks, share_first
+from optibench.analysis.stats.rank_bootstrap import mean_ranks, share_first
+from optibench.analysis.stats.ranks import friedman
+from optibench.analysis.time_to_target import COST, HORIZONS, UNITS, at_cost, with_tuning
 
 COLUMNS = ["what", "level", "leader", "share", "changed"]
 
@@ -36,7 +36,7 @@ def stability(results: Any, comparison: Comparison) -> pd.DataFrame:
     now = leader(comparison)
     rows: list[tuple[str, str, str, float]] = [("as run", comparison.tuning, now, np.nan)]
     if len(comparison.medians):
-        shares = share_first(mean_ranks(comparison))
+        shares = share_first(mean_ranks([*comparison.blocks.values()]))
         order = np.argsort(-shares, kind="stable")
         rows += [("seeds", "drawn again", comparison.optimizers[i], float(shares[i])) for i in order if shares[i] > 0]
     if len(comparison.complete) > 1:

@@ -28,7 +28,7 @@ class Verbs(click.Group):
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
-            from optibench.pieces import nearest
+            from optibench.errors import nearest
 
             raise click.UsageError(f"no command named '{name}'; {nearest(name, VERBS)}")
         command: click.Command = importlib.import_module(f"optibench.cli.{name}_").command
@@ -47,7 +47,7 @@ def commands() -> None:
 
 def main() -> None:
     """The console script: errors are one line, exit status 2."""
-    from optibench.pieces import InputError
+    from optibench.errors import InputError
 
     try:
         with warnings.catch_warnings():

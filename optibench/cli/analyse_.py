@@ -43,7 +43,7 @@ def command(
 ) -> None:
     """The numbers of the results in DIR: verdict and caveats, or the TABLEs that are named (`all` for every one)."""
     from optibench.cli.table import print_frame
-    from optibench.pieces import InputError, nearest
+    from optibench.errors import InputError, nearest
     from optibench.results import load  # brings pandas
 
     for name in tables:

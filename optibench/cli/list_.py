@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import click
 
 from optibench.cli.options import find, plugin_options
-from optibench.hookspecs import KINDS
-from optibench.pieces import InputError, nearest
+from optibench.errors import InputError, nearest
+from optibench.plugin.hookspecs import KINDS
 
 #: What a piece declares besides, in the JSON where it does.
 FACTS = ("parent", "reference", "formula", "evaluations", "space", "hyperparameters", "options", "parameters")

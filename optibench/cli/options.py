@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from optibench.registry import Registry, Sources, registry
+from optibench.plugin.registry import Registry, Sources, registry
 
 
 def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 import click
 
 from optibench.cli.options import find, plugin_options
-from optibench.hookspecs import KINDS
+from optibench.plugin.hookspecs import KINDS
 
 
 @click.command("plugins")

@@ -12,11 +12,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from optibench import execute
 from optibench.cli.options import find, plugin_options
-from optibench.experiment import Experiment, experiment
-from optibench.pieces import InputError, nearest
-from optibench.registry import Registry
+from optibench.errors import InputError, nearest
+from optibench.experiment.resolve import experiment
+from optibench.experiment.settings import Experiment
+from optibench.plugin.registry import Registry
+from optibench.runner.progress import Progress as Progressed
+from optibench.runner.run import execute
 
 FAILURES = ("failed", "timeout", "crashed")
 
@@ -167,7 +169,7 @@ def _ignored(what: Experiment, flags: dict[str, Any], found: Registry) -> list[s
 def _watch(
     what: Experiment, found: Registry, folder: Path, console: Console, workers: int | None, timeout: float
 ) -> Counter[str]:
-    last: list[execute.Progress] = []
+    last: list[Progressed] = []
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(bar_width=20),
@@ -178,7 +180,7 @@ def _watch(
         disable=not console.is_terminal,  # a log file wants lines, no bar
     )
 
-    def show(progress: execute.Progress) -> None:
+    def show(progress: Progressed) -> None:
         last[:] = [progress]
         runs = f"{progress.runs}/{progress.total} runs"
         bad = ", ".join(f"{count} {status}" for status, count in progress.statuses.items() if status != "finished")
@@ -186,7 +188,7 @@ def _watch(
 
     with bar:
         task = bar.add_task("planning", total=1.0, runs="")
-        execute.execute(
+        execute(
             what,
             found,
             folder,
@@ -195,7 +197,7 @@ def _watch(
             on_progress=show,
             on_warning=lambda line: console.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True),
         )
-    from optibench.store import Store
+    from optibench.runner.store import Store
 
     statuses, _ = Store(folder).statuses()
     return statuses

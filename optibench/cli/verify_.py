@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from optibench.cli.options import find, plugin_options
-from optibench.pieces import InputError
-from optibench.registry import Registry
+from optibench.errors import InputError
+from optibench.plugin.registry import Registry
 
 
 @click.command("verify")

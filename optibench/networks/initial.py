@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optibench.pieces import Array, InputError, nearest
+from optibench.errors import InputError, nearest
+from optibench.plugin.arrays import Array
 
 Rng = np.random.Generator
 

@@ -8,8 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
+from optibench.errors import InputError
 from optibench.networks.layers import Activate, Back, BatchNorm, Layer, Pass, Shape
-from optibench.pieces import Activation, Array, Block, InputError, Loss, blocks_of
+from optibench.plugin.arrays import Array
+from optibench.plugin.functions import Activation, Loss
+from optibench.plugin.problem import Block, blocks_of
 
 #: A unit whose slope is less than this on every example passes nothing back.
 DEAD = 1e-6

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from optibench.errors import InputError
 from optibench.networks.layers import Activate
 from optibench.networks.network import REFERENCE, Network
-from optibench.pieces import Array, InputError, Problem
+from optibench.plugin.arrays import Array
+from optibench.plugin.problem import Problem
 
 Split = tuple[Array, ...]
 Splits = tuple[Split, Split, Split]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from optibench.hookspecs import hookimpl
 from optibench.optimizers.adam import (
     adabelief,
     adam,
@@ -25,8 +24,9 @@ from optibench.optimizers.matrix import adafactor, muon, shampoo, soap
 from optibench.optimizers.scipy_methods import SOLVERS
 from optibench.optimizers.sign import lion, rprop, signsgd, signum
 from optibench.optimizers.wrappers import lookahead, sam
-from optibench.pieces import Optimizer
-from optibench.wrapping import Wrapper
+from optibench.plugin.hookspecs import hookimpl
+from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.wrapper import Wrapper
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from numpy import maximum, ones, sign, sqrt, where
 
 from optibench.optimizers.norms import dot, ratio
 from optibench.optimizers.spaces import ADAM, BETAS, DECAY, EPS, UNIT_LR
-from optibench.pieces import optimizer
+from optibench.plugin.optimizer import optimizer
 
 
 @optimizer(

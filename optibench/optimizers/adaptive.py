@@ -7,7 +7,7 @@ from math import inf
 from numpy import full_like, sqrt
 
 from optibench.optimizers.spaces import EPS, MOMENTUM, UNIT_LR
-from optibench.pieces import optimizer
+from optibench.plugin.optimizer import optimizer
 
 
 @optimizer(

@@ -7,9 +7,10 @@ from math import inf
 from numpy import abs as magnitude
 from numpy import clip, concatenate, maximum, minimum, where, zeros
 
+from optibench.errors import InputError
 from optibench.optimizers.norms import dot, ratio
 from optibench.optimizers.spaces import DECAY, LR
-from optibench.pieces import InputError, optimizer
+from optibench.plugin.optimizer import optimizer
 
 
 def history(w, memory):

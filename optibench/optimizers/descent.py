@@ -6,7 +6,7 @@ from numpy import maximum, minimum
 
 from optibench.optimizers.norms import dot, ratio
 from optibench.optimizers.spaces import LR, MOMENTUM
-from optibench.pieces import optimizer
+from optibench.plugin.optimizer import optimizer
 
 
 def descend(w, g, *, lr=1e-2):

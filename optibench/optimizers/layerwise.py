@@ -9,7 +9,7 @@ from numpy import sqrt, where
 from optibench.optimizers.blocks import block_norms
 from optibench.optimizers.norms import ratio
 from optibench.optimizers.spaces import ADAM, BETAS, DECAY, LR, MOMENTUM, UNIT_LR
-from optibench.pieces import optimizer
+from optibench.plugin.optimizer import optimizer
 
 
 def trust(blocks, w, u, coefficient=1):

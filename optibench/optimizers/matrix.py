@@ -11,7 +11,7 @@ from optibench.optimizers.adam import adamw
 from optibench.optimizers.blocks import by_block, matrices, with_shapes, zeros
 from optibench.optimizers.norms import norm
 from optibench.optimizers.spaces import ADAM, BETAS, DECAY, LR
-from optibench.pieces import optimizer
+from optibench.plugin.optimizer import optimizer
 
 
 def deep(column, part):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optibench.pieces import Array
+from optibench.plugin.arrays import Array
 
 
 def dot(a: Array, b: Array) -> Array:

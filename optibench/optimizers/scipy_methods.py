@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from optibench.pieces import Optimizer
+from optibench.plugin.optimizer import Optimizer
 
 #: name -> (SciPy's method, what else it takes, reference, summary)
 METHODS = {

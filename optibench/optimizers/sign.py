@@ -7,7 +7,7 @@ from math import inf
 from numpy import clip, full_like, minimum, sign, where
 
 from optibench.optimizers.spaces import DECAY, MOMENTUM, UNIT_LR
-from optibench.pieces import optimizer
+from optibench.plugin.optimizer import optimizer
 
 
 @optimizer(

@@ -7,7 +7,7 @@ from math import inf
 from numpy import where
 
 from optibench.optimizers.norms import dot, ratio
-from optibench.wrapping import wrapper
+from optibench.plugin.wrapper import wrapper
 
 
 @wrapper(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from optibench.hookspecs import hookimpl
-from optibench.pieces import ProblemFactory
+from optibench.plugin.hookspecs import hookimpl
+from optibench.plugin.problem import ProblemFactory
 from optibench.problems.analytic import quadratic, rosenbrock
 from optibench.problems.deepobs import deepobs_quadratic_deep
 from optibench.problems.extra import mnist1d_cnn, mnist1d_mlp, mnist_cnn, mnist_mlp

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optibench.pieces import Array, Problem, blocks_of, nearest, problem
+from optibench.errors import nearest
+from optibench.plugin.arrays import Array
+from optibench.plugin.problem import Problem, blocks_of, problem
 
 #: How the eigenvalues lie between 1 and the condition number: (dimension, condition) -> (P,).
 SPECTRA: dict[str, Callable[[int, float], Array]] = {

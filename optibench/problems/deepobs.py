@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from optibench.pieces import Array, Problem, blocks_of, problem
+from optibench.plugin.arrays import Array
+from optibench.plugin.problem import Problem, blocks_of, problem
 
 DIMENSION = 100
 

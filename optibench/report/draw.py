@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
-from optibench.pieces import Figure
+from optibench.plugin.figure import Figure
 
 #: Petroff 2021, arXiv:2107.02270: told apart by colour-blind readers; the dashes tell them apart in print.
 COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]

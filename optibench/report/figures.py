@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from optibench.hookspecs import hookimpl
-from optibench.pieces import Figure
+from optibench.plugin.figure import Figure
+from optibench.plugin.hookspecs import hookimpl
 
 
 def loss_curves(results: Any) -> Any:
     """Median and quartiles over seeds of the loss, or of its gap to a known minimum."""
     import numpy as np
 
-    from optibench.analysis.reaching import COST, along
+    from optibench.analysis.time_to_target import COST, along
 
     curves = along(results, results.compare())
     minimum = results.runs.set_index("id")["minimum"].reindex(curves["id"]).fillna(0).to_numpy()
@@ -30,7 +30,7 @@ def learning_rate(results: Any) -> Any:
     """Median and quartiles over seeds of the final loss at every rate; infinite where most runs did not finish."""
     import numpy as np
 
-    from optibench.analysis.selection import grid
+    from optibench.analysis.tuning import grid
 
     runs = grid(results)
     final = (runs["loss"] - runs["minimum"].fillna(0)).where(runs["status"] == "finished", np.inf)
@@ -43,7 +43,7 @@ def trajectories(results: Any) -> Any:
     """The path of the first seed of each contender, on problems of two parameters."""
     import pandas as pd
 
-    from optibench.analysis.reaching import along
+    from optibench.analysis.time_to_target import along
 
     if "w0" not in results.curves or results.surfaces.empty:
         return pd.DataFrame()

@@ -13,11 +13,11 @@ import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
 from optibench.analysis.comparison import TUNINGS
-from optibench.analysis.selection import undertuned
-from optibench.pieces import Figure, InputError
-from optibench.registry import reason
+from optibench.analysis.tuning import undertuned
+from optibench.errors import InputError, reason
+from optibench.plugin.figure import Figure
 from optibench.report.draw import STYLE, draw
-from optibench.store import write_whole
+from optibench.runner.store import write_whole
 
 #: The methods of Results whose frames the page is made of, and that lie beside it as CSV.
 TABLES = (

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf, nan
 
-from optibench.pieces import InputError, Optimizer
-from optibench.registry import Registry, reason
+from optibench.errors import InputError, reason
+from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.registry import Registry
 from optibench.verify.contract import CONTRACT
 from optibench.verify.identities import identities
 from optibench.verify.parity import parity

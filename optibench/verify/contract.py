@@ -8,7 +8,10 @@ from math import inf
 
 import numpy as np
 
-from optibench.pieces import RANGES, Array, InputError, Optimizer, Problem, blocks_of
+from optibench.errors import InputError
+from optibench.plugin.arrays import Array
+from optibench.plugin.optimizer import RANGES, Optimizer
+from optibench.plugin.problem import Problem, blocks_of
 from optibench.verify.follow import Walk, follow
 
 STEPS = 12

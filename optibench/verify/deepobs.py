@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from optibench.execute import execute
-from optibench.experiment import experiment
-from optibench.registry import Registry
+from optibench.experiment.resolve import experiment
+from optibench.plugin.registry import Registry
 from optibench.results import load
+from optibench.runner.run import execute
 
 PUBLISHED = Path(__file__).with_name("deepobs_quadratic_deep.csv")
 SUITE = "deepobs-quadratic"

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from optibench.pieces import Array, Optimizer, Problem
-from optibench.plan import alone
-from optibench.solving import begin
+from optibench.engine.external import begin
+from optibench.engine.records import alone
+from optibench.plugin.arrays import Array
+from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from optibench.pieces import Array, InputError, Optimizer, Problem, blocks_of
-from optibench.transforms import transforms
+from optibench.engine.gradients import transforms
+from optibench.errors import InputError
+from optibench.plugin.arrays import Array
+from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.problem import Problem, blocks_of
 from optibench.verify.follow import deviation, follow
 
 BUILT_IN = Path(__file__).parent / "traces"

@@ -12,9 +12,9 @@ from results_made import made
 from optibench import InputError
 from optibench.analysis.comparison import lower_median
 from optibench.analysis.pairs import ALL, fewest
-from optibench.analysis.reaching import at_cost
-from optibench.analysis.resampled import mean_ranks, share_first
 from optibench.analysis.sensitivity import around_best
+from optibench.analysis.stats.rank_bootstrap import mean_ranks, share_first
+from optibench.analysis.time_to_target import at_cost
 
 FRAMES = ("leaderboard", "ranks", "pairwise", "time_to_target", "sensitivity", "stability", "tuning", "expected")
 FRAMES += ("crossings", "verdict", "causes", "why")
@@ -122,14 +122,14 @@ def test_the_bootstrap_draws_seeds_within_problems_the_same_for_all_contenders()
     shared = np.random.default_rng(0).standard_normal(10) * 100
     results = made({"p": {"a": list(shared), "b": list(shared + 0.01)}})  # b loses at every seed, by little
     assert results.ranks().set_index("optimizer")["p_first"].to_dict() == {"a": 1, "b": 0}
-    again = mean_ranks(results.compare(), 200, seed=1)
-    np.testing.assert_array_equal(again, mean_ranks(results.compare(), 200, seed=1))
+    again = mean_ranks([*results.compare().blocks.values()], 200, seed=1)
+    np.testing.assert_array_equal(again, mean_ranks([*results.compare().blocks.values()], 200, seed=1))
     turning = {name: list(np.random.default_rng(place).standard_normal(10)) for place, name in enumerate("abc")}
     results = made({"p": turning})
     block = results.compare().blocks["p"]
     drawn = np.random.default_rng(np.random.SeedSequence([0, 0])).integers(10, size=(500, 10))
     expected = [np.argsort(np.argsort(lower_median(block[rows]))) + 1.0 for rows in drawn]
-    np.testing.assert_array_equal(mean_ranks(results.compare(), 500), expected)
+    np.testing.assert_array_equal(mean_ranks([*results.compare().blocks.values()], 500), expected)
     assert share_first(np.array([[1.0, 1.0], [1.0, 2.0]])).tolist() == [0.75, 0.25]
 
 

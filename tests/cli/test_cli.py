@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import optibench as ob
-from optibench import store
+from optibench.runner import store
 
 HERE = Path(__file__).parent.parent
 SMALL = ["--problem", "quadratic", "--optimizer", "gd", "--lr", "0.01", "--seeds", "2", "--steps", "10", "--no-report"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from optibench.hookspecs import KINDS
-from optibench.registry import registry
+from optibench.plugin.hookspecs import KINDS
+from optibench.plugin.registry import registry
 
 OWN = """
 from optibench import hookimpl, optimizer

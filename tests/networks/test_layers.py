@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from optibench.activations import sigmoid, tanh
+from optibench.errors import InputError
 from optibench.losses import cross_entropy, mse
 from optibench.networks import (
     AveragePool,
@@ -26,7 +27,6 @@ from optibench.networks import (
 )
 from optibench.networks.initial import INITIAL
 from optibench.networks.layers import Pass
-from optibench.pieces import InputError
 
 IMAGE = (6, 5, 2)
 STACKS = {

@@ -8,10 +8,10 @@ import types
 
 import pytest
 
-from optibench.pieces import Optimizer
-from optibench.registry import registry
+from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.registry import registry
+from optibench.plugin.wrapper import Wrapper
 from optibench.verify import verify
-from optibench.wrapping import Wrapper
 
 FOUND = registry()
 #: optimizer or wrapper, what its source says, what the mutant says instead.

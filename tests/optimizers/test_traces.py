@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import optibench as ob
-from optibench.registry import registry
+from optibench.plugin.registry import registry
 from optibench.verify import verify
 from optibench.verify.follow import follow
 from optibench.verify.parity import BUILT_IN, read

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from optibench.analysis.ranks import conover, conover_holm, friedman, holm, nemenyi, siegel, siegel_holm, wilcoxon_holm
+from optibench.analysis.stats.ranks import (
+    conover,
+    conover_holm,
+    friedman,
+    holm,
+    nemenyi,
+    siegel,
+    siegel_holm,
+    wilcoxon_holm,
+)
 
 posthocs = pytest.importorskip("scikit_posthocs", reason="scikit-posthocs is not installed")
 

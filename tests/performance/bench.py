@@ -24,15 +24,15 @@ if hasattr(os, "sched_setaffinity"):
 
 import numpy as np  # noqa: E402  after the environment that it reads
 
-from optibench.experiment import experiment  # noqa: E402
-from optibench.plan import build, cells  # noqa: E402
-from optibench.registry import registry  # noqa: E402
-from optibench.train import train  # noqa: E402
+from optibench.engine.loop import train  # noqa: E402
+from optibench.experiment.plan import cells  # noqa: E402
+from optibench.experiment.resolve import experiment  # noqa: E402
+from optibench.plugin.registry import registry  # noqa: E402
 
 RATES = np.geomspace(1e-4, 1e-1, 100)
 STEPS, BATCH = 5 * (1078 // 32), 32
 FOUND = registry()
-PROBLEM = build(FOUND, ("digits-mlp", {}))
+PROBLEM = FOUND.problem(("digits-mlp", {}))
 
 
 def planned(facts):
@@ -49,7 +49,7 @@ def engine(measured=True, **facts):
     """A function that trains an experiment in this process, cohort after cohort, as the executor does."""
     facts = {"dtype": "float32", "seeds": 1, **facts}
     cohorts = planned(facts)
-    problem, rule = build(FOUND, cohorts[0].problem), FOUND.get("optimizer", facts["optimizers"])
+    problem, rule = FOUND.problem(cohorts[0].problem), FOUND.get("optimizer", facts["optimizers"])
     metrics = list(FOUND["metric"].values()) if measured else [FOUND["metric"]["loss"]]
 
     def work():
@@ -187,7 +187,7 @@ def against_torch():
     ours = engine(problems="digits-mlp", optimizers="adam", lr=list(RATES), epochs=5)
     compare("digits-mlp, 100 runs, torch eager", ours, lambda: [eager() for _ in range(5)], "0.1", scale=20)
 
-    images = build(FOUND, ("digits-cnn", {})).train
+    images = FOUND.problem(("digits-cnn", {})).train
     pixels, classes = (
         torch.tensor(images[0], dtype=torch.float32).permute(0, 3, 1, 2),
         torch.tensor(images[1].argmax(1)),

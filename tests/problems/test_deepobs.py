@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from optibench.plugin.registry import registry
 from optibench.problems.deepobs import hessian
-from optibench.registry import registry
 from optibench.verify.deepobs import Comparison
 
 PROBLEM = registry().get("problem", "deepobs-quadratic-deep")()

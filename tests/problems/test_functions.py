@@ -7,8 +7,8 @@ from math import exp, pi
 import numpy as np
 import pytest
 
+from optibench.plugin.registry import registry
 from optibench.problems.functions import FUNCTIONS, NOISY
-from optibench.registry import registry
 
 FACTORIES = registry()["problem"]
 NAMES = [factory.name for factory in FUNCTIONS]

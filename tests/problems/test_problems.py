@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from optibench import InputError, Problem
+from optibench.plugin.registry import registry
 from optibench.problems.data import splits
-from optibench.registry import registry
 
 REGISTRY = registry()
 FACTORIES = REGISTRY["problem"]
@@ -199,7 +199,7 @@ def test_a_start_is_a_pure_function_of_its_stream(problem):
 
 FINGERPRINTS = """
 import json
-from optibench.registry import registry
+from optibench.plugin.registry import registry
 found = registry()
 activation = lambda value: found["activation"].get(value, value)
 chosen = [found.get("problem", n)(**{k: activation(v) for k, v in given.items()}) for n, given in VARIANTS]

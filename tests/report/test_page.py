@@ -9,8 +9,8 @@ from html import escape
 import pytest
 
 import optibench as ob
-from optibench.pieces import Figure
-from optibench.registry import registry
+from optibench.plugin.figure import Figure
+from optibench.plugin.registry import registry
 from optibench.report.page import TABLES, number, write_report
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from optibench_charbonnier import charbonnier, diabetes_charbonnier
 
-from optibench.registry import Registry, Sources
+from optibench.plugin.registry import Registry, Sources
 
 
 def test_the_entry_point_registers_both_pieces(monkeypatch):

@@ -1,0 +1,1 @@
+"""Statistics on arrays, each with its source."""

@@ -1,0 +1,230 @@
+"""Optimizers ranked over problems, and which of them can be told apart by it (Demšar 2006, JMLR 7, 1-30).
+
+``scores`` is (N, k): N problems, k optimizers, lower is better; inf did not finish, and ties with other inf. Notation:
+R (k,) rank sums, S their sum of squares about the mean, V that of all N k ranks, which is N k (k^2 - 1) / 12 without
+ties. Sums of ranks are exact in floating point, so perfect agreement is met exactly: N V = S.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+from math import inf, sqrt
+
+import numpy as np
+from scipy import stats
+
+from optibench.errors import InputError
+from optibench.plugin.arrays import Array
+
+
+def ranks(scores: object) -> Array:
+    """(N, k): ranks within each problem, 1 is the lowest score; ties share their average."""
+    found = np.asarray(scores, float)
+    if found.ndim != 2 or 0 in found.shape:
+        raise InputError(f"scores have shape {found.shape}; they must be (problems, optimizers), at least one of each")
+    if np.isnan(found).any():
+        row, column = np.argwhere(np.isnan(found))[0]
+        raise InputError(f"scores[{row}, {column}] is nan; an optimizer that did not finish must be inf")
+    return stats.rankdata(found, axis=1)
+
+
+@dataclass(frozen=True)
+class Friedman:
+    """Friedman's test that k optimizers do not differ over n problems; ``mean_ranks`` (k,).
+
+    ``statistic`` is corrected for ties and ``p`` its chi-square tail. ``iman_davenport`` is F of the ``uncorrected``
+    statistic as in Demšar 2006, ``p_f`` its tail; with many ties it is conservative.
+    """
+
+    n: int
+    k: int
+    mean_ranks: Array
+    statistic: float
+    uncorrected: float
+    p: float
+    iman_davenport: float
+    p_f: float
+
+
+def friedman(scores: object) -> Friedman:
+    """Friedman 1937, JASA 32, 675-701, and the less conservative F of Iman & Davenport 1980, Comm. Stat. A9, 571-595.
+
+    F is inf when all problems rank alike without ties. It says nothing (0, p = 1) about one problem or one optimizer.
+    """
+    r = ranks(scores)
+    n, k = r.shape
+    S, V = _spreads(r)
+    V_untied = n * k * (k * k - 1) / 12
+    statistic = (k - 1) * S / V if V else 0.0
+    uncorrected = (k - 1) * S / V_untied if k > 1 else 0.0
+    F = _ratio((n - 1) * S, n * V_untied - S)
+    return Friedman(
+        n=n,
+        k=k,
+        mean_ranks=r.mean(axis=0),
+        statistic=statistic,
+        uncorrected=uncorrected,
+        p=float(stats.chi2.sf(statistic, k - 1)) if statistic else 1.0,
+        iman_davenport=F,
+        p_f=float(stats.f.sf(F, k - 1, (k - 1) * (n - 1))) if F else 1.0,
+    )
+
+
+def _spreads(r: Array) -> tuple[float, float]:
+    """S and V of ranks (N, k)."""
+    n, k = r.shape
+    middle = (k + 1) / 2
+    return float(((r.sum(axis=0) - n * middle) ** 2).sum()), float(((r - middle) ** 2).sum())
+
+
+def _ratio(above: float, below: float) -> float:
+    """above / below; 0 / 0 is 0, as nothing was seen, and any more over 0 is inf."""
+    return above / below if below else inf if above else 0.0
+
+
+def _rank_error(k: int, n: int) -> float:
+    """Standard error of a difference of two mean ranks, when no optimizer is better: sqrt(k (k + 1) / 6 n)."""
+    return sqrt(k * (k + 1) / (6 * n))
+
+
+def critical_difference(k: int, n: int, alpha: float = 0.05) -> float:
+    """Mean ranks this far apart differ, for all pairs of k optimizers on n problems at once: Nemenyi 1963.
+
+    Demšar 2006, section 3.2.2: q of the Studentized range with infinite degrees of freedom, over sqrt(2).
+    """
+    return float(stats.studentized_range.ppf(1 - alpha, k, inf)) / sqrt(2) * _rank_error(k, n) if k > 1 else 0.0
+
+
+def bonferroni_dunn_difference(k: int, n: int, alpha: float = 0.05) -> float:
+    """Mean ranks this far from a control's differ from it: Dunn 1961, JASA 56, 52-64; Demšar 2006, section 3.2.2."""
+    return float(stats.norm.isf(alpha / 2 / (k - 1))) * _rank_error(k, n) if k > 1 else 0.0
+
+
+def bonferroni_dunn(scores: object, control: int) -> Array:
+    """(k,) p-values of each optimizer against a control, times the k - 1 comparisons; 1 at the control itself."""
+    p = siegel(scores)
+    k = len(p)
+    if not 0 <= control < k:
+        raise InputError(f"control = {control} must be the column of an optimizer, 0 to {k - 1}")
+    return np.minimum(p[control] * (k - 1), 1.0) if k > 1 else p[control]
+
+
+def nemenyi(scores: object) -> Array:
+    """(k, k) p-values of all pairs, adjusted together by the Studentized range (Nemenyi 1963); not aware of ties."""
+    r = ranks(scores)
+    n, k = r.shape
+    q = sqrt(2) / _rank_error(k, n)
+    means = r.mean(axis=0)
+    p = _pairs(k, lambda i, j: stats.studentized_range.sf(np.abs(means[i] - means[j]) * q, k, inf))
+    return np.clip(p, 0.0, 1.0)  # it is integrated numerically
+
+
+def siegel(scores: object) -> Array:
+    """(k, k) p-values, not adjusted: normal z of mean ranks (Siegel & Castellan 1988, Nonparametric Statistics)."""
+    r = ranks(scores)
+    n, k = r.shape
+    means = r.mean(axis=0)
+    return _pairs(k, lambda i, j: 2 * stats.norm.sf(np.abs(means[i] - means[j]) / _rank_error(k, n)))
+
+
+def conover(scores: object) -> Array:
+    """(k, k) p-values, not adjusted: t of rank sums (Conover 1999, Practical Nonparametric Statistics, 3rd edition).
+
+    t = |R_i - R_j| / sqrt(2 (N V - S) / (N - 1) (k - 1)). Where all problems rank alike the error is 0 and so is p.
+    """
+    r = ranks(scores)
+    n, k = r.shape
+    S, V = _spreads(r)
+    R, degrees = r.sum(axis=0), (n - 1) * (k - 1)
+    if not degrees:
+        return np.ones((k, k))
+    error = sqrt(2 * (n * V - S) / degrees)
+
+    def p(i: Array, j: Array) -> Array:
+        t = [_ratio(difference, error) for difference in np.abs(R[i] - R[j])]
+        return 2 * stats.t.sf(t, degrees)
+
+    return _pairs(k, p)
+
+
+def siegel_holm(scores: object) -> Array:
+    """``siegel`` adjusted by Holm over all pairs, (k, k)."""
+    return _holm_pairs(siegel(scores))
+
+
+def conover_holm(scores: object) -> Array:
+    """``conover`` adjusted by Holm over all pairs, (k, k)."""
+    return _holm_pairs(conover(scores))
+
+
+def wilcoxon_holm(scores: object) -> Array:
+    """(k, k) p-values of signed-rank tests on pairs of columns (Wilcoxon 1945), adjusted by Holm over all pairs.
+
+    Unlike mean ranks, whether two optimizers differ does not depend on the others (Benavoli, Corani & Mangili 2016,
+    JMLR 17(5), 1-10), but their scores must have one scale on all problems.
+    """
+    ranks(scores)  # refuses what it cannot compare
+    columns = np.asarray(scores, float).T
+    k = len(columns)
+    p = np.ones((k, k))
+    for i, j in combinations(range(k), 2):
+        p[i, j] = p[j, i] = _signed_rank(columns[i], columns[j])
+    return _holm_pairs(p)
+
+
+def _signed_rank(a: Array, b: Array) -> float:
+    """p of scipy's test with its default handling of zeros; equal infinities differ by 0, other ones the most.
+
+    The test uses but the signs and the order of differences, so their signed ranks, which are finite, stand for them.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, and what overflows to inf
+        d = np.where(a == b, 0.0, a - b)
+    return float(stats.wilcoxon(np.sign(d) * stats.rankdata(np.abs(d))).pvalue) if d.any() else 1.0
+
+
+def _pairs(k: int, p: Callable[[Array, Array], Array]) -> Array:
+    """(k, k), symmetric, ones on the diagonal, from p of the pairs i < j."""
+    i, j = np.triu_indices(k, 1)
+    found = np.ones((k, k))
+    if len(i):
+        found[i, j] = found[j, i] = p(i, j)
+    return found
+
+
+def _holm_pairs(p: Array) -> Array:
+    return _pairs(len(p), lambda i, j: holm(p[i, j]))
+
+
+def holm(p: object) -> Array:
+    """p-values (m,) adjusted so that any false rejection at alpha has probability alpha at most, at their own places.
+
+    The i-th smallest times m - i + 1, no less than the ones before, at most 1: Holm 1979, Scand. J. Stat. 6, 65-70.
+    """
+    found = np.asarray(p, float)
+    if found.ndim != 1 or not np.all((found >= 0) & (found <= 1)):
+        raise InputError(f"holm: p-values must be one row of numbers from 0 to 1, not {found}")
+    order = np.argsort(found, kind="stable")
+    adjusted = np.empty_like(found)
+    adjusted[order] = np.minimum(np.maximum.accumulate(found[order] * np.arange(len(found), 0, -1)), 1.0)
+    return adjusted
+
+
+def cliques(mean_ranks: Array, differ: Array) -> list[tuple[int, ...]]:
+    """The bars of a critical-difference diagram (Demšar 2006, figure 1): who cannot be told from one another.
+
+    The largest groups of two or more, neighbours by mean rank, in which no pair differs; ``differ`` (k, k) is boolean.
+    Groups and their members come by mean rank, equal ones in the order of their columns, which the numbers name.
+    """
+    order = np.argsort(mean_ranks, kind="stable")
+    apart = np.asarray(differ, bool)[np.ix_(order, order)]
+    groups, reached = [], 1
+    for start in range(len(order)):
+        stop = start + 1
+        while stop < len(order) and not apart[stop, start:stop].any():
+            stop += 1
+        if stop > max(reached, start + 1):
+            groups.append(tuple(int(place) for place in order[start:stop]))
+            reached = stop
+    return groups

@@ -1,0 +1,1 @@
+"""Train one cohort of runs. Knows the contract of plugins only."""

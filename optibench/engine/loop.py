@@ -1,0 +1,204 @@
+"""Train one cohort: R runs of one optimizer on one problem, side by side and without seeing each other.
+
+Shapes: w and g (R, P); losses (R,); hyperparameters (R, 1), or (1, 1) where all runs have the same. A run that ends
+leaves the arrays; the others go on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from optibench.engine import measure as recording
+from optibench.engine.external import begin
+from optibench.engine.probe import Watch
+from optibench.engine.records import Cohort, Ending, Outcome
+from optibench.engine.state import LARGEST, RuleError, Training, rows
+from optibench.errors import InputError, reason
+from optibench.plugin.arrays import Array
+from optibench.plugin.functions import Metric
+from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.problem import Problem
+
+#: A run has diverged when its batch loss is not finite, or this many times the loss that it started with.
+GROWTH = 1e10
+
+
+class CohortTimeout(BaseException):
+    """The time limit of a cohort; no Exception, so that a rule's own ``except`` does not swallow it."""
+
+
+def train(
+    cohort: Cohort,
+    problem: Problem,
+    rule: Optimizer,
+    schedule: Callable[..., float],
+    metrics: list[Metric],
+    deadline: float = float("inf"),
+    on_point: Callable[[dict[str, Any]], None] | None = None,
+) -> Outcome:
+    """Train a cohort to the end of its budget, or to ``deadline`` on the monotonic clock.
+
+    ``on_point`` sees every recorded point as it is made. Nothing that a rule raises comes out.
+    """
+    exact, problem = problem, problem.astype(cohort.dtype)
+    outcome = Outcome([Ending() for _ in cohort.runs], [])
+    training: Training | None = None
+    with np.errstate(all="ignore"):  # overflow is what divergence looks like
+        try:
+            training = begin(cohort, problem, rule, schedule)
+            watch = Watch(cohort, recording.part(exact).astype("float64"), training)
+            _loop(training, watch, outcome, metrics, deadline, on_point)
+            outcome.seconds_per_step = _time_alone(cohort, problem, rule, schedule)
+        except CohortTimeout:
+            _end_all(training, outcome, "timeout", "the time limit of its cohort ran out")
+        except Exception as error:
+            _end_all(training, outcome, "failed", _blame(error))
+    return outcome
+
+
+def _loop(
+    training: Training,
+    watch: Watch,
+    outcome: Outcome,
+    metrics: list[Metric],
+    deadline: float,
+    on_point: Callable[[dict[str, Any]], None] | None,
+) -> None:
+    cohort, problem = training.cohort, training.problem
+    part = recording.part(problem)
+
+    def record(some: Array | None = None) -> dict[str, Array]:
+        some = np.ones(len(training.alive), bool) if some is None else some
+        solution = training.solution if some.all() else rows(training.solution, some)
+        columns = recording.measure(part, solution, metrics)
+        point = {"step": training.t, "runs": training.alive[some], "columns": columns}
+        point["counts"] = {name: count[some] for name, count in training.counts.items()}
+        if training.w.shape[1] == 2:
+            columns["w0"], columns["w1"] = solution.T.copy()
+        outcome.points.append(point)
+        watch.recorded(training, some, columns["loss"])
+        if on_point:
+            on_point(point)
+        return columns
+
+    first = record()
+    points, outcome.evaluation_share = recording.points(cohort, problem, part, first)
+    initial = np.abs(first["loss"])
+    training.scale = np.where((initial > 0) & np.isfinite(initial), GROWTH * initial, LARGEST)
+    while len(training.alive) and training.t < cohort.steps:
+        if time.monotonic() > deadline:
+            raise CohortTimeout
+        loss, g, bounded = training.evaluate()
+        if not bounded.all():
+            _diverge(training, watch, outcome, ~bounded)
+            training.keep(bounded)
+            watch.keep(bounded)
+            loss, g = loss[bounded], rows(g, bounded)
+            if not len(training.alive):
+                break
+        training.step(loss, g)
+        watch.stepped(training, g)
+        if training.t in points:
+            record()
+        if cohort.limit is not None:
+            spent: Array = np.sum([*training.counts.values()], axis=0) >= cohort.limit
+            if spent.any():
+                if training.t not in points:
+                    record(spent)
+                _finish(training, watch, outcome, spent, problem, metrics)
+                training.keep(~spent)
+                watch.keep(~spent)
+    if len(training.alive):
+        if training.t not in points and training.t:
+            record()
+        _finish(training, watch, outcome, np.ones(len(training.alive), bool), problem, metrics)
+
+
+def _diverge(training: Training, watch: Watch, outcome: Outcome, gone: Array) -> None:
+    if not gone.any():
+        return
+    for row, why in zip(np.flatnonzero(gone).tolist(), watch.diverged(training, gone), strict=True):
+        text = f"the loss was not finite, or {GROWTH:g} times that at the start, after step {training.t}"
+        _end(training, outcome, row, "diverged", text)
+        ending = outcome.endings[training.alive[row]]
+        ending.diverged_at, ending.why = training.t, why
+
+
+def _finish(
+    training: Training, watch: Watch, outcome: Outcome, done: Array, problem: Problem, metrics: list[Metric]
+) -> None:
+    """The final numbers of the runs in ``done``, on all examples."""
+    columns = recording.measure(problem, rows(training.solution, done), metrics)
+    places = np.flatnonzero(done)
+    finite = np.isfinite(columns["loss"]) & (np.abs(columns["loss"]) <= training.scale[places])
+    lost = np.zeros(len(done), bool)
+    lost[places[~finite]] = True
+    _diverge(training, watch, outcome, lost)
+    whys = watch.finished(training, done)
+    under = finite & _under_floor(columns["loss"], training, places)
+    for place, row in enumerate(places.tolist()):
+        if under[place]:
+            found, minimum = columns["loss"][place], problem.minimum
+            text = f"loss {found:.9g} is under the minimum of '{problem.name}', {minimum:.9g}: one of the two is wrong"
+            _end(training, outcome, row, "failed", text)
+        elif finite[place]:
+            _end(training, outcome, row, "finished", "")
+            ending = outcome.endings[training.alive[row]]
+            ending.final, ending.why = {name: float(v[place]) for name, v in columns.items()}, whys[place]
+
+
+def _under_floor(loss: Array, training: Training, places: Array) -> Array:
+    """Whether a loss is lower than any can be, by more than rounding."""
+    minimum = training.problem.minimum
+    if minimum is None:
+        return np.zeros(len(loss), bool)
+    rounding = 100 * np.finfo(training.w.dtype).eps * training.scale[places] / GROWTH
+    return loss < minimum - np.maximum(rounding, 1e-9 * max(1.0, abs(minimum)))
+
+
+def _end(training: Training, outcome: Outcome, row: int, status: str, text: str) -> None:
+    ending = outcome.endings[training.alive[row]]
+    ending.status, ending.reason, ending.steps = status, text, training.t
+    ending.counts = {name: int(count[row]) for name, count in training.counts.items()}
+
+
+def _end_all(training: Training | None, outcome: Outcome, status: str, text: str) -> None:
+    if training is not None:
+        for row in range(len(training.alive)):
+            if outcome.endings[training.alive[row]].status == "running":
+                _end(training, outcome, row, status, text)
+    for ending in outcome.endings:
+        if ending.status == "running":
+            ending.status, ending.reason = status, text
+
+
+def _blame(error: Exception) -> str:
+    """Why a rule or a problem failed, in one line."""
+    if isinstance(error, RuleError | InputError):
+        return str(error)
+    if "read-only" in str(error):
+        return f"{reason(error)}: inputs are read-only; a rule returns new arrays and changes nothing in place"
+    return reason(error)
+
+
+def _time_alone(cohort: Cohort, problem: Problem, rule: Optimizer, schedule: Callable[..., float]) -> float:
+    """Seconds that a step takes in a run of its own: the median of a few after a warm-up; nan if it diverges."""
+    training = begin(replace(cohort, runs=cohort.runs[:1]), problem, rule, schedule)
+    times, began = [], time.perf_counter()
+    for _ in range(min(8, 3 + cohort.steps // 100)):
+        before = time.perf_counter()
+        loss, g, bounded = training.evaluate()
+        if not bounded.all():
+            break
+        training.step(loss, g)
+        times.append(time.perf_counter() - before)
+        if rule.solver:  # it has taken all its steps at the first
+            return times[0] / cohort.steps
+        if time.perf_counter() - began > 0.02:
+            break
+    return float(np.median(times[2:] or times)) if times else float("nan")

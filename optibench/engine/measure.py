@@ -1,0 +1,92 @@
+"""When a run is measured, on what, and at what share of its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from optibench.engine.records import Cohort
+from optibench.plugin.arrays import Array
+from optibench.plugin.functions import Metric
+from optibench.plugin.problem import Problem
+
+#: Recording may cost at most this share of the training, in gradients of examples (a forward pass is a third of one).
+EVALUATION_SHARE = 0.25
+#: A curve's points are measured on this many fixed examples of each split, a run's final numbers on all.
+PART = 256
+MOST_POINTS = 40
+#: Examples are measured in slices that keep this many numbers a run between them.
+SLICE = 2**22
+
+
+def measure(problem: Problem, w: Array, metrics: list[Metric]) -> dict[str, Array]:
+    """Every metric on every split where it applies: ``loss`` of the training set, ``test_accuracy``, ... each (R,)."""
+    columns = {}
+    problem = replace(problem, predict=problem.predict and _once(problem, problem.predict, w))
+    for metric in metrics:
+        for split in ("train", "validation", "test"):
+            value = metric(problem, w, split)
+            if value is not None:
+                columns[metric.name if split == "train" else f"{split}_{metric.name}"] = np.asarray(value, float)
+    return columns
+
+
+def _once(problem: Problem, predict: Callable[..., Array], point: Array) -> Callable[..., Array]:
+    """The same function, that computes the outputs of each x at ``point`` once, for all metrics, in slices of x.
+
+    Slices depend on the problem alone: a run's bits must not change with its company.
+    """
+    examples = max(32, SLICE // max(problem.width, 1))
+    known: dict[Any, tuple[Array, Array]] = {}
+
+    def remembered(w: Array, x: Array) -> Array:
+        if w is not point:
+            return predict(w, x)
+        key = (x.ctypes.data, x.shape, x.strides, x.dtype.str)
+        if key not in known:
+            slices = (x[:, begin : begin + examples] for begin in range(0, x.shape[1], examples))
+            outputs = [predict(w, some) for some in slices]
+            # x too: as long as it lives, its memory is no other array's
+            known[key] = x, outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=1)
+        return known[key][1]
+
+    return remembered
+
+
+def part(problem: Problem) -> Problem:
+    """The same problem with at most PART examples in each split; all for training where a minimum is known of them."""
+
+    def first(arrays: tuple[Array, ...]) -> tuple[Array, ...]:
+        return tuple(array[:PART] for array in arrays)
+
+    train = first(problem.train) if problem.minimum is None else problem.train
+    return replace(problem, train=train, validation=first(problem.validation), test=first(problem.test))
+
+
+def points(cohort: Cohort, problem: Problem, small: Problem, columns: Iterable[str]) -> tuple[set[int], float]:
+    """After which steps to record, evenly in the logarithm, and the share of the cost that recording has.
+
+    As many points as keep the share within EVALUATION_SHARE; the first and the last are always there.
+    """
+    training_cost = cohort.steps * max(cohort.batch, 1)
+    final, one = _cost(problem, columns), _cost(small, columns)
+    affordable = (EVALUATION_SHARE * training_cost - final) / one - 2
+    count = int(np.clip(affordable, 0, min(MOST_POINTS, max(cohort.steps - 1, 0))))
+    chosen = {round(step) for step in np.geomspace(1, cohort.steps, count + 1)[:-1]} if count else set()
+    cost = final + (len(chosen) + 2) * one
+    return chosen, cost / (cost + training_cost)
+
+
+def _cost(problem: Problem, columns: Iterable[str]) -> float:
+    """Gradients of examples that one recording costs: a third for each forward pass over a split."""
+    if not problem.train:
+        return 1 / 3
+    splits = [column.partition("_")[0] for column in columns]
+    if problem.score is not None:  # all metrics of a split share a forward pass
+        splits = sorted({split if split in ("validation", "test") else "train" for split in splits})
+    held_out = {"validation": len(problem.validation[0]) if problem.validation else 0}
+    held_out["test"] = len(problem.test[0]) if problem.test else 0
+    return sum(held_out.get(split, problem.examples) for split in splits) / 3

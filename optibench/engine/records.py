@@ -1,0 +1,115 @@
+"""The records of training: runs, cohorts and how runs ended. Names and numbers only: they travel between processes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import nan
+from typing import Any
+
+from optibench.engine.gradients import Transforms
+from optibench.plugin.choice import Choice
+from optibench.plugin.optimizer import Optimizer
+
+#: Raised when what a run means or stores changes: stores of another format are refused, not mixed.
+FORMAT = 2
+
+
+Settings = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: the numbers that tell it from the others of its cohort."""
+
+    id: str
+    seed: int
+    hyperparameters: Settings
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Runs trained together: names and numbers only, so that it can go to another process."""
+
+    problem: Choice
+    optimizer: str
+    label: str  # the optimizer with the settings that were chosen for it
+    options: Mapping[str, Any]
+    runs: tuple[Run, ...]
+    budget: tuple[str, int]
+    batch: int  # examples a step; 0 without data
+    sampler: str
+    dtype: str
+    schedule: Choice
+    transforms: Transforms
+    fingerprint: str
+    steps: int  # at most
+    limit: int | None = None  # evaluations at most, of gradient, loss or Hessian product, where steps do not say
+
+    @property
+    def key(self) -> str:
+        """The name of its file: a hash of its runs' ids."""
+        return hashlib.sha256(" ".join(run.id for run in self.runs).encode()).hexdigest()[:16]
+
+
+def alone(
+    rule: Optimizer, runs: Sequence[Mapping[str, float]], steps: int, dtype: str = "float64", **facts: Any
+) -> Cohort:
+    """Runs of one optimizer by their hyperparameters, outside any experiment; ``facts`` are fields of Cohort."""
+    numbers = [
+        {**rule.hyperparameters, **{key: run[key] for key in run if key in rule.hyperparameters}} for run in runs
+    ]
+    given = {"options": dict(rule.options), "schedule": ("constant", {}), "transforms": Transforms(), **facts}
+    return Cohort(
+        problem=("fun", {}),
+        optimizer=rule.name,
+        label=rule.name,
+        runs=tuple(Run("", seed, one) for seed, one in enumerate(numbers)),
+        budget=("steps", steps),
+        batch=0,
+        sampler="full",
+        dtype=dtype,
+        fingerprint="",
+        steps=steps,
+        **given,
+    )
+
+
+@dataclass
+class Ending:
+    """How one run ended, and what it cost."""
+
+    status: str = "running"
+    reason: str = ""
+    diverged_at: int | None = None
+    steps: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    final: dict[str, float] = field(default_factory=dict)
+    why: dict[str, Any] = field(default_factory=dict)  # what diagnosis found
+
+
+@dataclass
+class Outcome:
+    """What a cohort gives: an ending a run, and the recorded points, each for the runs that were still going."""
+
+    endings: list[Ending]
+    points: list[dict[str, Any]]
+    evaluation_share: float = 0.0
+    seconds_per_step: float = float("nan")
+
+
+#: What a run spends, one count each.
+COUNTS = ("gradient_evaluations", "value_evaluations", "hessian_products")
+
+
+@dataclass(frozen=True)
+class Known:
+    """What tuning sees of a run: how it ended, its final score, and the loss at the end of its curve."""
+
+    status: str
+    score: float  # the validation loss, or the loss where nothing is held out
+    end: float
+
+
+LOST = Known("crashed", nan, nan)

@@ -1,0 +1,1 @@
+"""What to run: settings, plan, protocol, ids."""

@@ -1,0 +1,91 @@
+"""The small pieces: named functions, made by a decorator each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
+
+
+def summary_of(function: Callable[..., Any]) -> str:
+    """The first line of a docstring."""
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A named function: the shape of every small piece. ``facts`` hold what its kind declares besides."""
+
+    name: str
+    function: Callable[..., Any]
+    formula: str = ""
+    reference: str = ""
+
+    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+        return self.function(*arguments, **keywords)
+
+    @property
+    def summary(self) -> str:
+        return summary_of(self.function)
+
+
+class Activation(Function):
+    """``z -> (a, slope)``, elementwise, any shape; slope = da/dz."""
+
+
+class Loss(Function):
+    """``(output (R, B, K), target (R or 1, B, K)) -> (loss (R,), slope (R, B, K))``, the mean over the batch."""
+
+
+class Schedule(Function):
+    """``(t, total, *, parameters) -> factor`` of the learning rate, t from 1 to total."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Its keyword-only arguments and their defaults."""
+        kept = inspect.signature(self.function).parameters.values()
+        return {parameter.name: parameter.default for parameter in kept if parameter.kind is parameter.KEYWORD_ONLY}
+
+
+class Metric(Function):
+    """``(problem, w, split) -> (R,)`` on the named split, or None where it does not apply."""
+
+
+class Executor(Function):
+    """``(task, stages, workers, timeout) -> iterator of (cohort, None or exception)``, as they end."""
+
+
+Kind = TypeVar("Kind", bound=Function)
+
+
+class Declare(Generic[Kind]):
+    """The decorator of a kind: ``@activation`` or ``@activation(name=..., formula=..., reference=...)``."""
+
+    def __init__(self, kind: type[Kind]) -> None:
+        self.kind = kind
+        self.__doc__ = f"Declare: {kind.__doc__}"
+
+    @overload
+    def __call__(self, function: Callable[..., Any], /, **facts: str) -> Kind: ...
+    @overload
+    def __call__(self, function: None = None, /, **facts: str) -> Callable[[Callable[..., Any]], Kind]: ...
+    def __call__(self, function: Callable[..., Any] | None = None, /, **facts: str) -> Any:
+        if function is None:
+            return lambda function: self(function, **facts)
+        return self.kind(facts.pop("name", function.__name__), function, **facts)
+
+
+activation = Declare(Activation)
+
+
+loss = Declare(Loss)
+
+
+schedule = Declare(Schedule)
+
+
+metric = Declare(Metric)
+
+
+executor = Declare(Executor)
