@@ -9,9 +9,9 @@ from math import pi, sqrt
 
 import numpy as np
 
-from optibench.plugin.arrays import Array
 from optibench.plugin.functions import Activation, activation
 from optibench.plugin.hookspecs import hookimpl
+from optibench.plugin.types import Array
 
 
 @activation(formula="z", reference="Widrow and Hoff 1960, Adaptive switching circuits")

@@ -12,9 +12,9 @@ import numpy as np
 
 from optibench.activations import sigmoid, softplus
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
 from optibench.plugin.functions import Loss, loss
 from optibench.plugin.hookspecs import hookimpl
+from optibench.plugin.types import Array
 
 
 def _mean(each: Array) -> Array:

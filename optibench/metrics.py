@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from optibench.plugin.arrays import Array
 from optibench.plugin.functions import Metric, metric
 from optibench.plugin.hookspecs import hookimpl
 from optibench.plugin.problem import Problem
+from optibench.plugin.types import Array
 
 
 @metric

@@ -13,10 +13,10 @@ from optibench.engine.gradients import transforms
 from optibench.engine.records import alone
 from optibench.errors import InputError, nearest
 from optibench.experiment.choices import scheduled
-from optibench.plugin.arrays import Array
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, blocks_of
 from optibench.plugin.registry import registry
+from optibench.plugin.types import Array
 
 
 def minimize(

@@ -16,7 +16,7 @@ import pandas as pd
 
 from optibench.errors import InputError, nearest
 from optibench.experiment.settings import FACTORS
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 #: How a contender's hyperparameters were chosen, and the words for it.
 TUNINGS = {

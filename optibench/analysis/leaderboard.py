@@ -13,7 +13,7 @@ from optibench.analysis.stats.effects import wilcoxon
 from optibench.analysis.stats.intervals import bootstrap, interquartile_mean
 from optibench.analysis.stats.rank_bootstrap import mean_ranks, share_first
 from optibench.analysis.stats.ranks import cliques, critical_difference, friedman, holm
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 
 def quartiles(values: pd.Series) -> tuple[float, float, float]:

@@ -12,7 +12,7 @@ from optibench.analysis.comparison import Comparison
 from optibench.analysis.stats.effects import cliffs_delta, paired, probability_of_improvement, wilcoxon, win_tie_loss
 from optibench.analysis.stats.ranks import bonferroni_dunn, holm, nemenyi
 from optibench.errors import InputError, nearest
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 #: What stands in the column ``problem`` of rows about all problems together.
 ALL = "all problems"

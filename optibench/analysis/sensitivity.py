@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from optibench.analysis.comparison import Comparison
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 #: A rate is good if its score, or gap where a minimum is known, is within this factor of the best rate's.
 FACTOR = 2.0

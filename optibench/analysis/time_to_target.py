@@ -12,7 +12,7 @@ from optibench.analysis.comparison import Comparison, compare, lower_median
 from optibench.analysis.stats.hitting_times import Reached, order, reached
 from optibench.analysis.stats.profiles import algoperf, area_over_curve, data_profile, ecdf, performance_profile
 from optibench.errors import InputError, nearest
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 #: Shares of the budget at which contenders are also compared.
 HORIZONS = (0.1, 0.5, 1.0)

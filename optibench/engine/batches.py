@@ -8,8 +8,8 @@ import numpy as np
 
 from optibench.engine.records import Cohort
 from optibench.engine.streams import stream
-from optibench.plugin.arrays import Array
 from optibench.plugin.problem import Problem
+from optibench.plugin.types import Array
 
 
 def full(rng: np.random.Generator, n: int) -> Iterator[Array]:

@@ -10,9 +10,9 @@ import numpy as np
 from optibench.engine.records import COUNTS, Cohort
 from optibench.engine.state import Training, curved
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
+from optibench.plugin.types import Array
 
 
 class Objective:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
 from optibench.plugin.problem import Block
+from optibench.plugin.types import Array
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from optibench.engine.probe import Watch
 from optibench.engine.records import Cohort, Ending, Outcome
 from optibench.engine.state import LARGEST, RuleError, Training, rows
 from optibench.errors import InputError, reason
-from optibench.plugin.arrays import Array
 from optibench.plugin.functions import Metric
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
+from optibench.plugin.types import Array
 
 #: A run has diverged when its batch loss is not finite, or this many times the loss that it started with.
 GROWTH = 1e10

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from optibench.engine.records import Cohort
-from optibench.plugin.arrays import Array
 from optibench.plugin.functions import Metric
 from optibench.plugin.problem import Problem
+from optibench.plugin.types import Array
 
 #: Recording may cost at most this share of the training, in gradients of examples (a forward pass is a third of one).
 EVALUATION_SHARE = 0.25

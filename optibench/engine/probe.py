@@ -15,8 +15,8 @@ import numpy as np
 
 from optibench.engine.records import Cohort
 from optibench.engine.state import Training, difference
-from optibench.plugin.arrays import Array
 from optibench.plugin.problem import Problem
+from optibench.plugin.types import Array
 
 #: Cosines of consecutive steps are taken over the last steps of the budget, this many points.
 TRAIL = 11

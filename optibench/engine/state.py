@@ -15,9 +15,9 @@ from optibench.engine.batches import Batches
 from optibench.engine.records import COUNTS, Cohort
 from optibench.engine.streams import stream
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
+from optibench.plugin.types import Array
 
 LARGEST = np.finfo(float).max
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from optibench.errors import InputError, nearest
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 Rng = np.random.Generator
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optibench.networks.initial import initial
-from optibench.plugin.arrays import Array
 from optibench.plugin.functions import Activation
+from optibench.plugin.types import Array
 
 Shape = tuple[int, ...]
 #: (slope by the output, gradients to fill, whether the slope by the input is asked for) -> that slope.

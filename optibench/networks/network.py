@@ -10,9 +10,9 @@ import numpy as np
 
 from optibench.errors import InputError
 from optibench.networks.layers import Activate, Back, BatchNorm, Layer, Pass, Shape
-from optibench.plugin.arrays import Array
 from optibench.plugin.functions import Activation, Loss
 from optibench.plugin.problem import Block, blocks_of
+from optibench.plugin.types import Array
 
 #: A unit whose slope is less than this on every example passes nothing back.
 DEAD = 1e-6

@@ -10,8 +10,8 @@ import numpy as np
 from optibench.errors import InputError
 from optibench.networks.layers import Activate
 from optibench.networks.network import REFERENCE, Network
-from optibench.plugin.arrays import Array
 from optibench.plugin.problem import Problem
+from optibench.plugin.types import Array
 
 Split = tuple[Array, ...]
 Splits = tuple[Split, Split, Split]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optibench.networks.layers import Back, Layer, Parameter, Pass, Shape, batch_sum, transposed
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 
 @dataclass(frozen=True)

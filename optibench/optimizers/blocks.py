@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from optibench.optimizers.norms import norm
-from optibench.plugin.arrays import Array
 from optibench.plugin.problem import Block, blocks_of
+from optibench.plugin.types import Array
 
 Blocks = Sequence[Block]
 

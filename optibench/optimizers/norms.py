@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 
 def dot(a: Array, b: Array) -> Array:

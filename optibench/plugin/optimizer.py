@@ -11,8 +11,8 @@ from typing import Any, overload
 import numpy as np
 
 from optibench.errors import InputError, nearest
-from optibench.plugin.arrays import Array
 from optibench.plugin.functions import summary_of
+from optibench.plugin.types import Array
 
 #: What a rule may ask for by name, and what it gets.
 SUPPLIED = {

@@ -12,9 +12,9 @@ from typing import Any, overload
 
 import numpy as np
 
-from optibench.plugin.arrays import Array
 from optibench.plugin.choice import label
 from optibench.plugin.functions import summary_of
+from optibench.plugin.types import Array
 
 
 @dataclass(frozen=True)

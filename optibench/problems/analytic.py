@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from optibench.errors import nearest
-from optibench.plugin.arrays import Array
 from optibench.plugin.problem import Problem, blocks_of, problem
+from optibench.plugin.types import Array
 
 #: How the eigenvalues lie between 1 and the condition number: (dimension, condition) -> (P,).
 SPECTRA: dict[str, Callable[[int, float], Array]] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from optibench.plugin.arrays import Array
 from optibench.plugin.problem import Problem, blocks_of, problem
+from optibench.plugin.types import Array
 from optibench.problems.data import splits
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy import cos, exp, sin, sqrt
 
-from optibench.plugin.arrays import Array
 from optibench.plugin.problem import Problem, ProblemFactory, blocks_of, problem
+from optibench.plugin.types import Array
 from optibench.problems.analytic import rosenbrock
 
 Formula = Callable[[Array], tuple[Array, Array]]

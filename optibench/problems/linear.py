@@ -11,9 +11,9 @@ from optibench.losses import cross_entropy, mse, perceptron, poisson, squared_hi
 from optibench.networks.layers import Dense
 from optibench.networks.network import Network
 from optibench.networks.problem import Splits, network_problem, one_hot
-from optibench.plugin.arrays import Array
 from optibench.plugin.functions import Loss
 from optibench.plugin.problem import Problem, problem
+from optibench.plugin.types import Array
 from optibench.problems.data import splits, targets
 
 #: Computed to 1e-10 by the solvers named in each source; the tests solve again and compare.

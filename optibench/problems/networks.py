@@ -13,9 +13,9 @@ from optibench.networks.layers import Dense, Flatten, Layer
 from optibench.networks.network import Network
 from optibench.networks.problem import Splits, network_problem, one_hot, split, standardised
 from optibench.networks.sequence import Embedding, SimpleRNN
-from optibench.plugin.arrays import Array
 from optibench.plugin.functions import Activation, loss
 from optibench.plugin.problem import Problem, problem
+from optibench.plugin.types import Array
 from optibench.problems.data import reshaped, targets
 from optibench.problems.linear import DIABETES, DIGITS, progression
 

@@ -18,8 +18,8 @@ import numpy as np
 from optibench.engine.records import COUNTS, FORMAT, Cohort, Ending, Known, Outcome
 from optibench.errors import InputError
 from optibench.experiment.settings import Experiment
-from optibench.plugin.arrays import Array
 from optibench.plugin.choice import label
+from optibench.plugin.types import Array
 
 
 def curve_points(outcome: Outcome, row: int) -> Iterator[dict[str, Any]]:

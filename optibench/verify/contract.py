@@ -9,9 +9,9 @@ from math import inf
 import numpy as np
 
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
 from optibench.plugin.optimizer import RANGES, Optimizer
 from optibench.plugin.problem import Problem, blocks_of
+from optibench.plugin.types import Array
 from optibench.verify.follow import Walk, follow
 
 STEPS = 12

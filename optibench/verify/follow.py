@@ -10,9 +10,9 @@ import numpy as np
 
 from optibench.engine.external import begin
 from optibench.engine.records import alone
-from optibench.plugin.arrays import Array
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
+from optibench.plugin.types import Array
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from optibench.plugin.arrays import Array
 from optibench.plugin.choice import label
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.registry import Registry
+from optibench.plugin.types import Array
 from optibench.verify.follow import deviation, follow
 from optibench.verify.parity import BUILT_IN, read
 

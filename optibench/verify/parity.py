@@ -19,9 +19,9 @@ import numpy as np
 
 from optibench.engine.gradients import transforms
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, blocks_of
+from optibench.plugin.types import Array
 from optibench.verify.follow import deviation, follow
 
 BUILT_IN = Path(__file__).parent / "traces"

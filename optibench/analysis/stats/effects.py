@@ -13,7 +13,7 @@ from scipy import stats
 
 from optibench.analysis.stats.intervals import bootstrap, checked, more_seeds, quantile, signed_ranks
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 
 def probability_of_improvement(a: object, b: object) -> float:

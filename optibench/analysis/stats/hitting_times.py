@@ -13,7 +13,7 @@ import numpy as np
 
 from optibench.analysis.stats.intervals import checked, quantile, wilson
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 
 @dataclass(frozen=True)

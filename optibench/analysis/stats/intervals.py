@@ -16,7 +16,7 @@ from scipy import stats
 from scipy.special import ndtr, ndtri
 
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 #: From one array a stratum, each (..., n_i), to one number a row: (...).
 Statistic = Callable[[list[Array]], Array]

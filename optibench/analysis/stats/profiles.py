@@ -12,7 +12,7 @@ from math import inf
 import numpy as np
 
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 
 def performance_profile(costs: object, factors: object) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import rankdata
 
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 REPLICATES = 10_000
 #: Replicates that are computed at a time: what they take stays in the cache.

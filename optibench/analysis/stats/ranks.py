@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from optibench.errors import InputError
-from optibench.plugin.arrays import Array
+from optibench.plugin.types import Array
 
 
 def ranks(scores: object) -> Array:
