@@ -221,6 +221,8 @@ def load(folder: Path | str) -> Results:
         frame = frame[frame["id"].isin(json.loads(selection.read_text()))]
     retried = frame["status"].isin(["crashed", "timeout"])
     frame = frame[~retried | ~frame["id"].isin(frame.loc[~retried, "id"])].drop_duplicates("id", keep="last")
+    measured = [name for name in frame if name.startswith(("final:", "unmeasured:", CURVE))]
+    frame = frame.drop(columns=[name for name in measured if frame[name].isna().all()])  # of metrics that are gone
     plain = [name for name in frame if not name.startswith(("hyperparameter:", CURVE))]
     short = {name: name.removeprefix("final:") for name in plain}
     taken = {*short.values()}

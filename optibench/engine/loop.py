@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from optibench.engine import measure as recording
 from optibench.engine.external import begin
+from optibench.engine.measure import Measures, part, points
 from optibench.engine.probe import Watch
 from optibench.engine.records import Cohort, Ending, Outcome
 from optibench.engine.state import LARGEST, RuleError, Training, rows
@@ -46,36 +46,47 @@ def train(
     ``on_point`` sees every recorded point as it is made. Nothing that a rule raises comes out.
     """
     exact, problem = problem, problem.astype(cohort.dtype)
-    outcome = Outcome([Ending() for _ in cohort.runs], [])
+    outcome, measures = Outcome([Ending() for _ in cohort.runs], []), Measures(metrics)
     training: Training | None = None
     with np.errstate(all="ignore"):  # overflow is what divergence looks like
         try:
             training = begin(cohort, problem, rule, schedule)
-            watch = Watch(cohort, recording.part(exact).astype("float64"), training)
-            _loop(training, watch, outcome, metrics, deadline, on_point)
+            watch = Watch(cohort, part(exact).astype("float64"), training)
+            _loop(training, watch, outcome, measures, deadline, on_point)
             outcome.seconds_per_step = _time_alone(cohort, problem, rule, schedule)
         except CohortTimeout:
             _end_all(training, outcome, "timeout", "the time limit of its cohort ran out")
         except Exception as error:
             _end_all(training, outcome, "failed", _blame(error))
+    _leave_out(outcome, measures)
     return outcome
+
+
+def _leave_out(outcome: Outcome, measures: Measures) -> None:
+    """A metric that failed has no columns, at no point."""
+    outcome.unmeasured = measures.failed
+    if measures.failed:
+        for point in outcome.points:
+            point["columns"] = measures.kept(point["columns"])
+        for ending in outcome.endings:
+            ending.final = measures.kept(ending.final)
 
 
 def _loop(
     training: Training,
     watch: Watch,
     outcome: Outcome,
-    metrics: list[Metric],
+    measures: Measures,
     deadline: float,
     on_point: Callable[[dict[str, Any]], None] | None,
 ) -> None:
     cohort, problem = training.cohort, training.problem
-    part = recording.part(problem)
+    small = part(problem)
 
     def record(some: Array | None = None) -> dict[str, Array]:
         some = np.ones(len(training.alive), bool) if some is None else some
         solution = training.solution if some.all() else rows(training.solution, some)
-        columns = recording.measure(part, solution, metrics)
+        columns = measures(small, solution)
         point = {"step": training.t, "runs": training.alive[some], "columns": columns}
         point["counts"] = {name: count[some] for name, count in training.counts.items()}
         if training.w.shape[1] == 2:
@@ -87,7 +98,7 @@ def _loop(
         return columns
 
     first = record()
-    points, outcome.evaluation_share = recording.points(cohort, problem, part, first)
+    recorded, outcome.evaluation_share = points(cohort, problem, small, measures)
     initial = np.abs(first["loss"])
     training.scale = np.where((initial > 0) & np.isfinite(initial), GROWTH * initial, LARGEST)
     while len(training.alive) and training.t < cohort.steps:
@@ -103,20 +114,20 @@ def _loop(
                 break
         training.step(loss, g)
         watch.stepped(training, g)
-        if training.t in points:
+        if training.t in recorded:
             record()
         if cohort.limit is not None:
             spent: Array = np.sum([*training.counts.values()], axis=0) >= cohort.limit
             if spent.any():
-                if training.t not in points:
+                if training.t not in recorded:
                     record(spent)
-                _finish(training, watch, outcome, spent, problem, metrics)
+                _finish(training, watch, outcome, spent, problem, measures)
                 training.keep(~spent)
                 watch.keep(~spent)
     if len(training.alive):
-        if training.t not in points and training.t:
+        if training.t not in recorded and training.t:
             record()
-        _finish(training, watch, outcome, np.ones(len(training.alive), bool), problem, metrics)
+        _finish(training, watch, outcome, np.ones(len(training.alive), bool), problem, measures)
 
 
 def _diverge(training: Training, watch: Watch, outcome: Outcome, gone: Array) -> None:
@@ -130,10 +141,10 @@ def _diverge(training: Training, watch: Watch, outcome: Outcome, gone: Array) ->
 
 
 def _finish(
-    training: Training, watch: Watch, outcome: Outcome, done: Array, problem: Problem, metrics: list[Metric]
+    training: Training, watch: Watch, outcome: Outcome, done: Array, problem: Problem, measures: Measures
 ) -> None:
     """The final numbers of the runs in ``done``, on all examples."""
-    columns = recording.measure(problem, rows(training.solution, done), metrics)
+    columns = measures(problem, rows(training.solution, done))
     places = np.flatnonzero(done)
     finite = np.isfinite(columns["loss"]) & (np.abs(columns["loss"]) <= training.scale[places])
     lost = np.zeros(len(done), bool)

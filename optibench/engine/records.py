@@ -13,7 +13,7 @@ from optibench.plugin.choice import Choice
 from optibench.plugin.optimizer import Optimizer
 
 #: Raised when what a run means or stores changes: stores of another format are refused, not mixed.
-FORMAT = 2
+FORMAT = 3
 
 
 Settings = Mapping[str, float]
@@ -97,6 +97,7 @@ class Outcome:
     points: list[dict[str, Any]]
     evaluation_share: float = 0.0
     seconds_per_step: float = float("nan")
+    unmeasured: dict[str, str] = field(default_factory=dict)  # metrics that failed, and why
 
 
 #: What a run spends, one count each.

@@ -15,7 +15,7 @@ from optibench.engine.capacity import capacity
 from optibench.engine.gradients import transforms
 from optibench.engine.records import Cohort, Run, Settings
 from optibench.errors import InputError
-from optibench.experiment.identity import _prefix
+from optibench.experiment.identity import prefix
 from optibench.experiment.settings import BUDGETS, FACTORS, Experiment
 from optibench.plugin.choice import Choice, label
 from optibench.plugin.optimizer import Optimizer
@@ -108,7 +108,7 @@ def _cell(
         rule,
         extra,
         cohort,
-        _prefix(cohort, problem, rule, registry),
+        prefix(cohort, problem, rule, registry),
         capacity(problem, rule, cohort.batch, np.dtype(what.dtype).itemsize),
     )
 

@@ -247,6 +247,7 @@ def _row(cohort: Cohort, outcome: Outcome, index: int, facts: dict[str, Any]) ->
         **{f"hyperparameter:{key}": str(value) for key, value in cohort.options.items()},
         **{f"final:{key}": value for key, value in ending.final.items()},
         **{f"why:{key}": value for key, value in ending.why.items()},
+        **{f"unmeasured:{metric}": reason for metric, reason in outcome.unmeasured.items()},
     }
     points = list(curve_points(outcome, index))
     for name in points[0] if points else ():

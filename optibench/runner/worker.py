@@ -21,6 +21,7 @@ from optibench.plugin import VERSION
 from optibench.plugin.choice import label
 from optibench.plugin.problem import Problem
 from optibench.plugin.registry import Registry, Sources, registry
+from optibench.runner.environment import environment
 from optibench.runner.store import Store
 
 
@@ -78,6 +79,7 @@ def facts(cohort: Cohort, found: Registry, problem: Problem, timeout: float | No
         "has_data": bool(problem.train),
         "parameters": problem.size,
         "version": VERSION,
+        **environment(),
         "time_limit": timeout,
     }
 

@@ -336,7 +336,7 @@ def test_a_recording_computes_each_split_once_and_other_points_afresh():
 
     w = problem.start(np.random.default_rng(0))[None]
     metrics = [*registry()["metric"].values(), flatness]
-    columns = measure.measure(replace(problem, predict=predict), w, metrics)
+    columns = measure.Measures(metrics)(replace(problem, predict=predict), w)
     assert sorted(calls) == sorted([1078, 359, 360] + 3 * [1078])
     assert columns["flatness"] == problem.value_grad(w + 1, *(array[None] for array in problem.train))[0]
     assert columns["test_loss"] == problem.value_grad(w, *(array[None] for array in problem.test))[0]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from importlib.util import module_from_spec, spec_from_file_location
 from itertools import combinations
 
 import pytest
 
 from optibench import InputError
 from optibench.engine.capacity import capacity
-from optibench.experiment import identity, plan
+from optibench.experiment import plan
 from optibench.experiment.choices import rates
 from optibench.experiment.resolve import experiment
 from optibench.experiment.settings import BUDGETS
-from optibench.plugin.registry import Registry, Sources, registry
+from optibench.plugin.registry import registry
 
 FACTS = {"problems": ["quadratic"], "optimizers": ["gd", "adam"], "lr": [0.1, 0.01], "seeds": 3, "steps": 5}
 
@@ -127,65 +125,6 @@ def test_a_bad_specification_says_what_would_be_right(choice, words):
     assert words in str(error.value)
 
 
-def test_the_id_of_a_run_knows_nothing_of_the_others_and_of_their_order():
-    every = ids()
-    assert len(set(every)) == len(every) == 2 * 2 * 3
-    turned = ids(optimizers=["adam", "gd"], lr=[0.01, 0.1], problems=["rosenbrock", "quadratic"], name="other")
-    assert set(every) < set(turned)
-    assert set(ids(optimizers="adam", lr=0.1, seeds=2)) < set(every)
-
-
-def test_the_id_changes_with_every_fact():
-    changes = [{}, {"seeds": 2}, {"lr": 0.2}, {"steps": 6}, {"steps": None, "epochs": 5}, {"dtype": "float64"}]
-    changes += [{"steps": None, "gradient_evaluations": 5}, {"schedule": "cosine"}, {"l2": 0.1}, {"batch": 16}]
-    changes += [{"sampler": "fixed"}, {"optimizers": "adam:beta1=0.8"}, {"optimizers": "momentum"}]
-    changes += [{"problems": "digits-mlp:activation=relu"}, {"problems": "digits-softmax"}]
-    base = {"problems": "digits-mlp", "optimizers": "adam", "lr": 0.1, "seeds": 1, "batch": 8}
-    last = [ids(**{**base, **change})[-1] for change in changes]
-    assert len(set(last)) == len(changes)
-
-
-PLUGIN = """
-import numpy as np
-from optibench import Problem, activation, hookimpl, optimizer, problem, schedule
-@optimizer
-def rule(w, g, *, lr=0.1):
-    return w - lr * g{optimizer}
-@activation
-def bend(z):
-    return z{activation}, np.ones_like(z)
-@schedule
-def fade(t, total):
-    return 1.0{schedule}
-@problem
-def bowl():
-    return Problem("bowl", start=lambda rng: np.ones(2), value_grad=lambda w: ((w**2).sum(-1), 2 * w{problem}))
-@hookimpl
-def optibench_{kind}s():
-    return [{piece}]
-"""
-PIECES = {"optimizer": "rule", "activation": "bend", "schedule": "fade", "problem": "bowl"}
-
-
-@pytest.mark.parametrize("kind", PIECES)
-def test_the_id_changes_with_the_source_of_the_plugin_and_not_with_its_place(kind, tmp_path):
-    facts = {
-        "optimizer": {"optimizers": "rule"},
-        "activation": {"problems": "xor-mlp:activation=bend"},
-        "schedule": {"schedule": "fade"},
-        "problem": {"problems": "bowl"},
-    }[kind]
-
-    def written(folder: str, change: str) -> list[str]:
-        (tmp_path / folder).mkdir()
-        changes = {**dict.fromkeys(PIECES, ""), kind: change}
-        (tmp_path / folder / "mine.py").write_text(PLUGIN.format(**changes, kind=kind, piece=PIECES[kind]))
-        return ids(Registry(Sources((str(tmp_path / folder),))), **facts)
-
-    assert written("one", "") == written("other", "")
-    assert not set(written("third", " * 1")) & set(written("fourth", ""))
-
-
 def test_cohorts_hold_at_most_what_the_cache_does(monkeypatch):
     monkeypatch.setattr(plan, "capacity", lambda *facts: 4)
     sizes = [len(cohort.runs) for cohort in planned()]
@@ -214,22 +153,3 @@ def test_plans_hold_names_and_numbers_only_and_can_travel():
 
     for cohort in planned(problems=["xor-mlp:activation=relu"]):
         assert pickle.loads(pickle.dumps(cohort)) == cohort
-
-
-def test_the_source_of_code_without_a_file_is_its_code():
-    first, second = (eval(f"lambda w: w * {number}") for number in (1, 2))
-    assert identity.source(first) != identity.source(second)
-    assert identity.source(first) == identity.source(eval("lambda w: w * 1"))
-    assert identity.source(ids) == identity.source(planned) != identity.source(first)  # both written here
-
-
-def test_the_id_changes_when_the_file_was_edited_since(tmp_path):
-    path = tmp_path / "mine.py"
-    path.write_text("def rule(w):\n    return w\n")
-    spec = spec_from_file_location("mine", path)
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    before = identity.source(module.rule)
-    path.write_text("def rule(w):\n    return 2 * w\n")
-    os.utime(path, ns=(1, 1))
-    assert identity.source(module.rule) != before
