@@ -33,11 +33,13 @@ def follow(
     dtype: str = "float64",
     resume: tuple[int, list[Array]] | None = None,
     normal: Callable[[int], Array] | None = None,
+    forced: Array | None = None,
     **facts: Any,
 ) -> Walk:
     """``steps`` steps from ``starts`` (R, P) with the hyperparameters of ``runs``, options taken from the first.
 
     ``resume``: the step t that was done, and [w, *state] after it. ``normal``: step -> the noise (P,) that a rule gets.
+    ``forced`` (steps + 1, P): every step begins at this point, where the one before was to end; the state carries on.
     """
     first = dict(runs[0]) if runs else {}
     options = {name: first.get(name, default) for name, default in rule.options.items()}
@@ -53,6 +55,9 @@ def follow(
 
         points, states = [training.solution], [now()]
         for _ in range(training.t, steps):
+            if forced is not None:
+                training.w = np.repeat(forced[training.t][None].astype(dtype), len(starts), axis=0)
+                training.w.flags.writeable = False
             if normal is not None:
                 noise = np.repeat(normal(training.t + 1)[None].astype(dtype), len(starts), axis=0)
                 training.supply["normal"] = lambda noise=noise: noise

@@ -63,6 +63,7 @@ MUTANTS = [
     ("asgd", "(t - 1)) ** alpha", "t) ** alpha"),
     ("polyak", "minimum(lr, ", "maximum(lr, "),
     ("polyak", "loss - f_min", "loss"),
+    ("polyak", "otherwise=0)) * g", "otherwise=0)) * 1.01 * g"),
     ("signsgd", "lr * sign(g)", "lr * g"),
     ("signum", "lr * sign(m), m", "lr * sign(g), m"),
     ("lion", "beta2 * m + (1 - beta2) * g", "beta1 * m + (1 - beta1) * g"),  # swapped betas
@@ -133,6 +134,13 @@ def test_a_wrong_rule_fails_a_check(name, old, new):
     wrong = mutant(name, old, new)
     rules = [wrong(FOUND.get("optimizer", base)) for base in ("gd", "adam")] if isinstance(wrong, Wrapper) else [wrong]
     assert any(not check.ok for rule in rules for check in verify(rule, FOUND))
+
+
+@pytest.mark.parametrize("factor", [1.01, 1 + 1e-8])
+def test_a_path_that_is_compared_step_by_step_sees_a_wrong_step(factor):
+    wrong = mutant("polyak", "otherwise=0)) * g", f"otherwise=0)) * {factor!r} * g")
+    (check,) = (check for check in verify(wrong, FOUND) if check.kind == "trace")
+    assert "step by step" in check.reference and not check.ok
 
 
 def test_the_gate_is_wide_enough():

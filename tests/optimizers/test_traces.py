@@ -14,7 +14,7 @@ import optibench as ob
 from optibench.plugin.registry import registry
 from optibench.verify import verify
 from optibench.verify.follow import follow
-from optibench.verify.parity import BUILT_IN, read
+from optibench.verify.parity import BUILT_IN, parity, read
 
 FOUND = registry()
 OPTIMIZERS = FOUND["optimizer"]
@@ -56,9 +56,21 @@ def test_the_catalogue_is_there_and_every_rule_of_ours_has_a_trace():
     assert [get(name).batch for name in ("gd", "sgd", "minibatch")] == ["full", 1, 32]
 
 
-def test_every_trace_is_followed_by_some_check():
-    seen = sum(check.kind == "trace" for name in NAMES for check in verify(get(name), FOUND))
-    assert seen == len(CASES) >= 40 + 20
+def test_every_trace_is_followed_by_some_check_and_nearly_all_as_a_whole():
+    traces = [reference for name in NAMES for reference, *_ in parity(get(name))]
+    assert len(traces) == len(CASES) >= 40 + 20
+    (stepped,) = (reference for reference in traces if reference.endswith(", step by step from its points"))
+    assert stepped.startswith("polyak_sgd_fmin=f*: ")
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if get(name).solution is None and not get(name).solver])
+def test_steps_from_the_points_of_a_path_are_those_of_the_path(name):
+    noise = {"normal": lambda t: np.ones(6)}
+    free = follow(get(name), QUAD6, X0[None], [{"lr": 1e-3}], 20, **noise).points[:, 0]
+    forced = follow(get(name), QUAD6, X0[None], [{"lr": 1e-3}], 20, forced=free, **noise).points[:, 0]
+    np.testing.assert_array_equal(free, forced)
+    aside = follow(get(name), QUAD6, X0[None], [{"lr": 1e-3}], 20, forced=free + 1e-3, **noise).points[:, 0]
+    assert not np.array_equal(free, aside)
 
 
 @pytest.mark.parametrize("rule", OPTIMIZERS.values(), ids=OPTIMIZERS)
