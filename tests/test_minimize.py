@@ -36,8 +36,8 @@ def test_the_trace_is_that_of_the_reference_with_l2_too(case):
         facts = {"jac": gradient, "maxiter": steps, "f_min": TRACES["problem"]["fstar"], **case["hyperparameters"]}
         return ob.minimize(value, x0, method=case["optimizer"], **facts).trace
 
-    if by_steps(rule, *read(QUAD6)[:2], case):
-        assert not rule.state and "t" not in rule.arguments  # or a step could not be taken by itself
+    alone = not rule.state and "t" not in rule.arguments  # a step can be taken by itself
+    if alone and by_steps(rule, *read(QUAD6)[:2], case):
         found = np.array([expected[0], *(trace(x, 1)[1] for x in expected[:-1])])
     else:
         found = trace(X0, len(expected) - 1)

