@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from optibench.engine.gradients import transforms
+from optibench.engine.gradients import Transforms
 from optibench.errors import InputError
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, blocks_of
@@ -111,7 +111,7 @@ def parity(rule: Optimizer) -> Iterator[tuple[str, float, float]]:
             if case["optimizer"] != rule.name:
                 continue
             given = dict(case["hyperparameters"])
-            changes = transforms({"l2": given.pop("l2", 0.0)})
+            changes = Transforms(l2=given.pop("l2", 0.0))
             for name in given:
                 if name not in rule.hyperparameters and name not in rule.options:
                     raise InputError(f"trace file '{path}': case '{case['case']}': '{rule.name}' has no '{name}'")
