@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from optibench.engine.gradients import ROWS as TRANSFORMS
 from optibench.errors import InputError
-from optibench.experiment.choices import OptimizerLike, ProblemLike, ScheduleLike
+from optibench.experiment.choices import LearningRates, OptimizerLike, ProblemLike, ScheduleLike
 from optibench.experiment.settings import rows
 from optibench.plugin import VERSION
 from optibench.plugin.figure import Figure
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 __all__ = [
-    "Figure", "InputError", "Problem", "Suite", "activation", "blocks_of", "executor", "hookimpl", "load", "loss",
-    "metric", "minimize", "optimizer", "problem", "run", "schedule", "wrapper",
+    "Figure", "InputError", "LearningRates", "OptimizerLike", "Problem", "ProblemLike", "ScheduleLike", "Suite",
+    "activation", "blocks_of", "executor", "hookimpl", "load", "loss", "metric", "minimize", "optimizer", "problem",
+    "run", "schedule", "wrapper",
 ]  # fmt: skip
 
 

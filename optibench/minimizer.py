@@ -34,10 +34,10 @@ def minimize(
     hyperparameters: Mapping[str, object],
 ) -> OptimizeResult:
     """See ``optibench.minimize``; ``hyperparameters`` hold the gradient transforms too."""
-    rule, given = _method(method)
-    given |= hyperparameters
-    changes: Facts = {row.name: given.pop(row.name) for row in ROWS if row.name in given}
-    for name in given:
+    rule, settings = _method(method)
+    settings |= hyperparameters
+    changes: Facts = {row.name: settings.pop(row.name) for row in ROWS if row.name in settings}
+    for name in settings:
         if name not in {**rule.hyperparameters, **rule.options}:
             known = [*rule.hyperparameters, *rule.options]
             raise InputError(f"optimizer '{rule.name}' has no hyperparameter '{name}'; {nearest(name, known)}")
@@ -59,11 +59,17 @@ def minimize(
         blocks=blocks_of(x=x.shape),
         minimum=None if f_min is None else _number("f_min", f_min),
     )
-    numbers = {name: _number(name, given.get(name, value)) for name, value in rule.hyperparameters.items()}
-    for name in given.keys() & numbers.keys():
+    numbers = {name: _number(name, settings.get(name, value)) for name, value in rule.hyperparameters.items()}
+    for name in settings.keys() & numbers.keys():
         rule.check(name, numbers[name])
-    options = {name: given.get(name, value) for name, value in rule.options.items()}
-    cohort = alone(rule, [numbers], maxiter, options=options, transforms=Transforms(**changes))
+    options = {name: settings.get(name, value) for name, value in rule.options.items()}
+    cohort = alone(
+        rule,
+        [numbers],
+        maxiter,
+        options=options,
+        transforms=Transforms(**{name: value for name, value in changes.items() if value is not None}),
+    )
     factor = scheduled(schedule, registry())
     if maxiter:
         factor(1, maxiter)  # a schedule that does not fit the budget is refused before the first step

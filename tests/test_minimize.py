@@ -150,6 +150,12 @@ def test_a_rule_that_needs_the_minimum_says_how_to_give_it():
         ob.minimize(value, X0, jac=gradient, method="polyak", f_min="low")
 
 
+def test_the_name_of_a_method_may_carry_settings_and_none_is_not_given():
+    named = ob.minimize(value, X0, jac=gradient, method="adam:beta1=0.5", maxiter=5, lr=0.1, l2=None, clip_norm=None)
+    given = ob.minimize(value, X0, jac=gradient, method="adam", maxiter=5, lr=0.1, beta1=0.5)
+    np.testing.assert_array_equal(named.trace, given.trace)
+
+
 def test_transforms_change_the_gradient_in_their_order():
     def first(**changes):
         return X0 - ob.minimize(value, X0, jac=gradient, method="gd", lr=1.0, maxiter=1, **changes).x

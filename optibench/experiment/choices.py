@@ -118,10 +118,10 @@ def choices(kind: str, item: object, registry: Registry) -> list[Choice]:
 
 def one_choice(kind: str, item: object, registry: Registry) -> Choice:
     """The choice that an item is, where it may not be a sweep."""
-    found = choices(kind, item, registry)
-    if len(found) != 1:
+    combinations = choices(kind, item, registry)
+    if len(combinations) != 1:
         raise InputError(f"{kind} {shown(item)}: expected one value for each setting, got a sweep")
-    return found[0]
+    return combinations[0]
 
 
 def _parsed(kind: str, item: object, registry: Registry) -> tuple[str, Facts]:
@@ -187,7 +187,11 @@ def listed(items: object) -> Sequence[object]:
 
 
 def _is_choice(item: Sequence[object]) -> bool:
-    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], Mapping)
+    """Whether it is a name with its settings, and not two items of a list."""
+    if not isinstance(item, tuple) or len(item) != 2:
+        return False
+    name, settings = item
+    return isinstance(name, str) and isinstance(settings, Mapping) and "name" not in settings
 
 
 def _single(items: list[object]) -> object:

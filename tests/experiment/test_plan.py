@@ -101,6 +101,9 @@ def test_without_a_budget_a_problem_has_its_own_epochs():
 
 def test_a_specification_is_a_name_with_settings_and_lists_are_swept():
     assert resolve({**FACTS, "optimizers": "adam:beta1=0.8"}, registry()).optimizers == (("adam", {"beta1": 0.8}),)
+    pairs = [("adam", {"beta1": 0.8}), ["gd", {"name": "adam"}], ("gd", {"name": "adam"})]
+    resolved = [resolve({**FACTS, "optimizers": pair}, registry()).optimizers for pair in pairs]
+    assert resolved == [(("adam", {"beta1": 0.8}),), *[(("gd", {}), ("adam", {}))] * 2]
     swept = {"name": "adam", "beta1": [0.8, 0.9], "beta2": [0.99, 0.999]}
     cohorts = planned(optimizers=[swept])
     assert [cohort.label for cohort in cohorts] == [
