@@ -3,51 +3,72 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from optibench.errors import InputError
-from optibench.experiment.resolve import experiment
+from optibench.experiment.choices import OptimizerLike, ProblemLike, listed
+from optibench.experiment.resolve import resolve
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, ProblemFactory
 from optibench.plugin.registry import Registry, Sources, registry
 from optibench.results import Results, load
 from optibench.runner.run import execute
 
+PIECES = {"problem": Problem | ProblemFactory, "optimizer": Optimizer}
 
-def run_experiment(facts: Mapping[str, Any], out: str | Path | None, plugins: Any, modules: Any, **how: Any) -> Results:
+
+def run_experiment(
+    problems: ProblemLike | Sequence[ProblemLike],
+    optimizers: OptimizerLike | Sequence[OptimizerLike],
+    settings: Mapping[str, object],
+    *,
+    workers: int | None,
+    timeout: float | None,
+    executor: str | None,
+    out: str | Path | None,
+    plugins: str | Path | Sequence[str | Path],
+    modules: str | Sequence[str],
+) -> Results:
     """Run and load; without ``out`` in a temporary folder that is gone when this returns."""
-    sources = Sources(tuple(map(str, _listed(plugins))), tuple(_listed(modules)))
-    found = registry(sources)
-    named = dict(facts)
-    for kind in ("problem", "optimizer"):
-        items = _listed(named[f"{kind}s"])
-        pieces = [_piece(kind, item) for item in items if isinstance(item, Problem | ProblemFactory | Optimizer)]
-        unknown = [piece for piece in pieces if found[kind].get(piece.name) is not piece]
-        if unknown:
-            found = found if found.is_local else Registry(sources)
-            found.add_local(kind, unknown)
-        named[f"{kind}s"] = [getattr(item, "name", item) for item in items]
-    what = experiment(named, found)
-    if how["workers"] == 1 and how["executor"] is None:
-        how["executor"] = "inline"  # a script without a __main__ guard cannot start processes
+    sources = Sources(tuple(map(str, listed(plugins))), tuple(map(str, listed(modules))))
+    pieces = {"problem": listed(problems), "optimizer": listed(optimizers)}
+    known = _registry(sources, pieces)
+    named = {f"{kind}s": [_named(item) for item in items] for kind, items in pieces.items()}
+    experiment = resolve({**named, **settings}, known)
+    if workers == 1 and executor is None:
+        executor = "inline"  # a script without a __main__ guard cannot start processes
     if out is not None:
-        execute(what, found, out, **how)
+        execute(experiment, known, out, workers=workers, timeout=timeout, executor=executor)
         return load(out)
     with tempfile.TemporaryDirectory(prefix="optibench-") as folder:
-        execute(what, found, folder, **how)
+        execute(experiment, known, folder, workers=workers, timeout=timeout, executor=executor)
         results = load(folder)
         results.surfaces  # noqa: B018  a cached property that reads files: now, before the folder goes
         return results
 
 
-def _listed(items: Any) -> list[Any]:
-    return list(items) if isinstance(items, list | tuple) else [items]
+def _registry(sources: Sources, pieces: Mapping[str, Sequence[object]]) -> Registry:
+    """The registry of these sources; where a caller made pieces on the spot, one of its own that has them too."""
+    known = registry(sources)
+    for kind, items in pieces.items():
+        made = [_piece(kind, item) for item in items if isinstance(item, Problem | ProblemFactory | Optimizer)]
+        unknown = [piece for piece in made if known[kind].get(piece.name) is not piece]
+        if unknown:
+            known = known if known.is_local else Registry(sources)
+            known.add_local(kind, unknown)
+    return known
 
 
-def _piece(kind: str, item: Any) -> Any:
-    """An unregistered problem is registered as a factory that returns it."""
-    if isinstance(item, Optimizer) != (kind == "optimizer"):
-        raise InputError(f"'{item.name}' is given as {kind}, but is none; swap problems and optimizers")
+def _piece(kind: str, item: Problem | ProblemFactory | Optimizer) -> ProblemFactory | Optimizer:
+    """A piece as it is registered: a problem as a factory that returns it."""
+    if not isinstance(item, PIECES[kind]):
+        other = "optimizer" if isinstance(item, Optimizer) else "problem"
+        expected = "an optimizer" if kind == "optimizer" else "a problem"
+        raise InputError(f"expected {expected}, got the {other} '{item.name}'; swap problems and optimizers")
     return ProblemFactory(item.name, lambda: item, {}) if isinstance(item, Problem) else item
+
+
+def _named(item: object) -> object:
+    """A piece by its name, whatever characters that has."""
+    return (item.name, {}) if isinstance(item, Problem | ProblemFactory | Optimizer) else item

@@ -6,46 +6,48 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import OptimizeResult, approx_fprime
 
 from optibench.engine.external import begin
-from optibench.engine.gradients import transforms
+from optibench.engine.gradients import ROWS, Transforms
 from optibench.engine.records import alone
 from optibench.errors import InputError, nearest
-from optibench.experiment.choices import scheduled
+from optibench.experiment.choices import OptimizerLike, ScheduleLike, one_choice, scheduled
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, blocks_of
 from optibench.plugin.registry import registry
-from optibench.plugin.types import Array
+from optibench.plugin.setting import Whole, shown
+from optibench.plugin.types import AnyFunction, Array, Facts
 
 
 def minimize(
-    fun: Callable[..., Any],
-    x0: Any,
+    fun: AnyFunction,
+    x0: ArrayLike,
     *,
-    jac: Any,
-    method: Any,
+    jac: AnyFunction | bool | None,
+    method: OptimizerLike,
     maxiter: int,
-    callback: Callable[[Array], Any] | None,
-    schedule: Any,
+    callback: Callable[[Array], object] | None,
+    schedule: ScheduleLike,
     f_min: float | None,
-    changes: Mapping[str, Any],
-    hyperparameters: Mapping[str, Any],
+    hyperparameters: Mapping[str, object],
 ) -> OptimizeResult:
-    """See ``optibench.minimize``."""
-    rule: Optimizer = method if isinstance(method, Optimizer) else registry().get("optimizer", str(method))
-    for name in hyperparameters:
+    """See ``optibench.minimize``; ``hyperparameters`` hold the gradient transforms too."""
+    rule, settings = _method(method)
+    settings |= hyperparameters
+    changes: Facts = {row.name: settings.pop(row.name) for row in ROWS if row.name in settings}
+    for name in settings:
         if name not in {**rule.hyperparameters, **rule.options}:
             known = [*rule.hyperparameters, *rule.options]
             raise InputError(f"optimizer '{rule.name}' has no hyperparameter '{name}'; {nearest(name, known)}")
     try:
         x = np.array(x0, dtype=float)
     except (TypeError, ValueError):
-        raise InputError(f"x0 = {x0!r:.80}: must be numbers, (n,)") from None
+        raise InputError(f"x0 = {shown(x0)}: must be numbers, (n,)") from None
     if x.ndim != 1 or not len(x):
         raise InputError(f"x0 has shape {x.shape}; it must be (n,), n at least 1")
-    if isinstance(maxiter, bool) or not isinstance(maxiter, int) or maxiter < 0:
-        raise InputError(f"maxiter = {maxiter!r}: must be a whole number, at least 0")
+    maxiter = Whole(0).check("maxiter", maxiter)
     if f_min is None and "f_min" in rule.arguments:
         raise InputError(f"method '{rule.name}' asks for the known minimum; give f_min=...")
     calls = Calls(fun, jac)
@@ -57,11 +59,17 @@ def minimize(
         blocks=blocks_of(x=x.shape),
         minimum=None if f_min is None else _number("f_min", f_min),
     )
-    numbers = {name: _number(name, hyperparameters.get(name, value)) for name, value in rule.hyperparameters.items()}
-    for name in hyperparameters.keys() & numbers.keys():
+    numbers = {name: _number(name, settings.get(name, value)) for name, value in rule.hyperparameters.items()}
+    for name in settings.keys() & numbers.keys():
         rule.check(name, numbers[name])
-    options = {name: hyperparameters.get(name, value) for name, value in rule.options.items()}
-    cohort = alone(rule, [numbers], maxiter, options=options, transforms=transforms(dict(changes)))
+    options = {name: settings.get(name, value) for name, value in rule.options.items()}
+    cohort = alone(
+        rule,
+        [numbers],
+        maxiter,
+        options=options,
+        transforms=Transforms(**{name: value for name, value in changes.items() if value is not None}),
+    )
     factor = scheduled(schedule, registry())
     if maxiter:
         factor(1, maxiter)  # a schedule that does not fit the budget is refused before the first step
@@ -96,19 +104,27 @@ def minimize(
     )
 
 
-def _number(name: str, value: Any) -> float:
+def _method(method: OptimizerLike) -> tuple[Optimizer, Facts]:
+    """The optimizer, and the settings that its name carries."""
+    if isinstance(method, Optimizer):
+        return method, {}
+    name, settings = one_choice("optimizer", method, registry())
+    return registry().get("optimizer", name), dict(settings)
+
+
+def _number(name: str, value: object) -> float:
     try:
-        return float(value)
+        return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise InputError(f"{name} = {value!r}: must be a number") from None
+        raise InputError(f"{name} = {shown(value)}: must be a number") from None
 
 
 class Calls:
     """SciPy's ``fun`` and ``jac`` as value and gradient of one run (1, n), counted."""
 
-    def __init__(self, fun: Callable[..., Any], jac: Any) -> None:
+    def __init__(self, fun: AnyFunction, jac: AnyFunction | bool | None) -> None:
         if not (jac is None or jac is True or callable(jac)):
-            raise InputError(f"jac = {jac!r}: must be a function, True (fun returns both) or None")
+            raise InputError(f"jac = {shown(jac)}: must be a function, True (fun returns both) or None")
         self.fun, self.jac, self.nfev, self.njev = fun, jac, 0, 0
 
     def value(self, w: Array) -> Array:

@@ -4,7 +4,7 @@ Python blocks are executed, TOML blocks are saved under their name and run, and 
 called, in order and in an empty folder. ``sh`` blocks are the two set-up commands: they make environments, and one runs
 these tests, so here only their form is checked; CI runs the second to the letter.
 
-Run this file to write the tables of built-ins anew.
+Run this file to write the generated tables anew.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import optibench as ob
-from optibench.experiment.settings import Experiment
+from optibench.experiment.settings import rows
 from optibench.plugin.hookspecs import KINDS
 from optibench.plugin.registry import Registry, Sources
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-TABLE = re.compile(r"(?<=writes this table -->\n).*?(?=<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(?<=writes this table -->\n).*?(?=<!-- end -->)", re.DOTALL)  # one, or several in their order
 README = (ROOT / "README.md").read_text()
 PLUGINS = (ROOT / "docs/plugins.md").read_text()
 OPTIMIZERS = (ROOT / "docs/optimizers.md").read_text()
@@ -142,6 +141,33 @@ def collection() -> str:
     return "".join(f"{row}\n" for row in rows)
 
 
+def settings() -> str:
+    """The table of docs/command-line.md: every setting of an experiment, from its row."""
+    lines = ["| setting | option of `run` | default | meaning |", "|---|---|---|---|"]
+    for row in rows():
+        option = f"`{row.option}`".replace("|", r"\|") if row.option else ""
+        default = row.default_text if row.unset or row.default is None else f"`{row.default_text}`"
+        lines.append(f"| `{row.name}` | {option} | {default} | {row.help_text}. {row.details} |".replace("  |", " |"))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def options() -> str:
+    """The table of docs/command-line.md: the options of `run` that are no settings."""
+    from optibench.cli.run_ import command
+
+    lines = ["| option of `run` | meaning |", "|---|---|"]
+    names = {row.name for row in rows()}
+    for parameter in command.params:
+        if parameter.name not in names and parameter.opts[0].startswith("-"):
+            text = f"{parameter.opts[0]} {parameter.metavar or ''}".strip()
+            lines.append(f"| `{text}` | {' '.join(parameter.help.split())} |")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def test_the_tables_list_the_options_and_the_settings():
+    assert TABLE.findall(COMMANDS) == [options(), settings()], "run `python tests/test_docs.py`"
+
+
 def test_the_tables_list_what_is_built_in():
     assert TABLE.search(README)[0] == built_in(), "run `python tests/test_docs.py`"
     assert TABLE.search(OPTIMIZERS)[0] == catalogue(), "run `python tests/test_docs.py`"
@@ -159,7 +185,7 @@ def test_the_page_on_statistics_works_from_top_to_bottom(command):
 
 def words(heading: str) -> set[str]:
     """The code words in the first column of the table under this heading."""
-    table = COMMANDS.split(f"| {heading} |")[1].split("\n\n")[0]
+    table = COMMANDS.split(f"| {heading} |")[1].split("\n\n")[0].split("\n<!--")[0]
     first = " ".join(row.split("|")[1] for row in table.splitlines()[2:])
     return {word for code in re.findall(r"`([^`]+)`", first) for word in code.split()}
 
@@ -167,12 +193,15 @@ def words(heading: str) -> set[str]:
 def test_every_option_of_run_is_explained():
     from optibench.cli.run_ import command
 
-    options = {name for parameter in command.params for name in parameter.opts if name.startswith("-")}
-    assert {word for word in words("option of `run`") if word.startswith("-")} == options
+    known = {name for parameter in command.params for name in parameter.opts if name.startswith("-")}
+    listed = words("option of `run`") | {row.flag for row in rows() if row.flag}
+    assert {word for word in listed if word.startswith("-")} == known
 
 
-def test_every_setting_of_an_experiment_file_is_explained():
-    assert words("setting") == {field.name for field in fields(Experiment)} | {"activation", "initialisation"}
+def test_every_setting_is_explained_in_one_sentence_without_its_full_stop():
+    for row in rows():
+        assert row.help and row.help[0].isupper() and row.help[-1] not in ".;:" and row.group, row.name
+        assert not row.details or row.details.endswith("."), row.name
 
 
 def test_every_column_of_the_runs_is_explained():
@@ -228,3 +257,5 @@ if __name__ == "__main__":
     (ROOT / "README.md").write_text(TABLE.sub(lambda _: built_in(), README))
     (ROOT / "docs/optimizers.md").write_text(TABLE.sub(lambda _: catalogue(), OPTIMIZERS))
     (ROOT / "docs/problems.md").write_text(TABLE.sub(lambda _: collection(), PROBLEMS))
+    tables = iter([options(), settings()])
+    (ROOT / "docs/command-line.md").write_text(TABLE.sub(lambda _: next(tables), COMMANDS))

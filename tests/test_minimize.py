@@ -140,7 +140,8 @@ def test_a_rule_that_is_registered_nowhere_is_a_method_too():
         ({"x0": []}, r"x0 has shape \(0,\)"),
         ({"lr": "high"}, "lr = 'high': must be a number"),
         ({"x0": ["a"]}, "x0 = .*must be numbers"),
-        ({"method": 3}, "no optimizer named '3'"),
+        ({"method": 3}, "optimizer 3: must be a name or a table with a name"),
+        ({"method": {"name": "adam", "beta1": [0.8, 0.9]}}, "expected one value for each setting, got a sweep"),
     ],
 )
 def test_bad_input_is_named(facts, words):
@@ -154,6 +155,12 @@ def test_a_rule_that_needs_the_minimum_says_how_to_give_it():
         ob.minimize(value, X0, jac=gradient, method="polyak")
     with pytest.raises(InputError, match="f_min = 'low': must be a number"):
         ob.minimize(value, X0, jac=gradient, method="polyak", f_min="low")
+
+
+def test_the_name_of_a_method_may_carry_settings_and_none_is_not_given():
+    named = ob.minimize(value, X0, jac=gradient, method="adam:beta1=0.5", maxiter=5, lr=0.1, l2=None, clip_norm=None)
+    given = ob.minimize(value, X0, jac=gradient, method="adam", maxiter=5, lr=0.1, beta1=0.5)
+    np.testing.assert_array_equal(named.trace, given.trace)
 
 
 def test_transforms_change_the_gradient_in_their_order():
@@ -176,7 +183,7 @@ def test_transforms_change_the_gradient_in_their_order():
         ({"lr": -0.1}, r"'adam': lr = -0.1 must be at least 0; its default is 0.001"),
         ({"beta1": 1.0}, r"'adam': beta1 = 1 must be at least 0 and below 1"),
         ({"eps": -1e-9}, "eps = -1e-09 must be at least 0"),
-        ({"clip_norm": 0}, "clip_norm = 0: must be a number, more than 0"),
+        ({"clip_norm": 0}, "clip_norm = 0: must be a finite number, more than 0"),
         ({"centralise": "yes"}, "centralise = 'yes': must be true or false"),
         ({"method": "sam+sog"}, "no optimizer named 'sog'; nearest: "),
         ({"method": "same+sgd"}, "no wrapper named 'same'; nearest: sam"),

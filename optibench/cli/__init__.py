@@ -6,17 +6,17 @@ import importlib
 import os
 import sys
 import warnings
-from typing import Any
+from typing import TextIO
 
 import click
 
 VERBS = {
-    "run": "run a suite or an experiment file, and report",
-    "report": "make the report again from its store",
-    "analyse": "the numbers of a store, in words and tables",
-    "list": "what is registered, with one line each",
-    "plugins": "where each plugin came from, and what failed to load",
-    "verify": "check rules against traces, limiting cases and the contract",
+    "run": "run a suite or an experiment file, and write the report",
+    "report": "write the report of a results folder again",
+    "analyse": "print the results of a folder: verdict and tables",
+    "list": "list registered plugins, one line each",
+    "plugins": "list where plugins come from, and which failed to load",
+    "verify": "check optimizers against reference traces, limiting cases and the contract",
 }
 
 
@@ -73,5 +73,8 @@ def _error(text: str, status: int) -> int:
     return status
 
 
-def _say(message: Any, category: Any, *rest: Any, **more: Any) -> None:
+def _say(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+    line: str | None = None,
+) -> None:  # fmt: skip
     click.echo(f"warning: {message}", err=True)

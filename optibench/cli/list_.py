@@ -1,4 +1,4 @@
-"""optibench list: what is registered, with one line each."""
+"""optibench list: registered plugins, one line each."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FACTS = ("parent", "reference", "formula", "evaluations", "space", "hyperparamet
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_options
 def command(kind: str | None, as_json: bool, folders: tuple[str, ...], modules: tuple[str, ...]) -> None:
-    """What is registered, with one line each: KIND is optimizer, problem, activation, loss, ..."""
+    """List registered plugins, one line each: KIND is optimizer, problem, activation, loss, ..."""
     singular = {**{plural: name for name, (plural, _) in KINDS.items()}, **{name: name for name in KINDS}}
     if kind is not None and kind not in singular:
-        raise InputError(f"no kind of piece named '{kind}'; {nearest(kind, KINDS)}")
-    found = find(folders, modules)
-    shown = {name: found[name] for name in ([singular[kind]] if kind else KINDS)}
+        raise InputError(f"no plugin type named '{kind}'; {nearest(kind, KINDS)}")
+    registry = find(folders, modules)
+    shown = {name: registry[name] for name in ([singular[kind]] if kind else KINDS)}
     if as_json:
         rows = [
-            {"kind": name, "name": piece.name, "summary": piece.summary, "plugin": found.owner(name, piece.name)}
-            | {fact: told for fact in FACTS if (told := getattr(piece, fact, None)) and told == told}
+            {"kind": name, "name": piece.name, "summary": piece.summary, "plugin": registry.owner(name, piece.name)}
+            | {fact: value for fact in FACTS if (value := getattr(piece, fact, None)) and value == value}
             for name, pieces in shown.items()
             for piece in pieces.values()
         ]

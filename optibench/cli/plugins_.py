@@ -1,4 +1,4 @@
-"""optibench plugins: where each plugin came from, and what failed to load."""
+"""optibench plugins: where plugins come from, and which failed to load."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from optibench.plugin.hookspecs import KINDS
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_options
 def command(as_json: bool, folders: tuple[str, ...], modules: tuple[str, ...]) -> None:
-    """Where each plugin came from, what it registers, and what failed to load."""
+    """List where plugins come from, what they register, and which failed to load."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the failures are what this table shows
-        found = find(folders, modules)
+        registry = find(folders, modules)
     if as_json:
-        click.echo(json.dumps([asdict(plugin) for plugin in found.plugins.values()], indent=2, ensure_ascii=False))
+        click.echo(json.dumps([asdict(plugin) for plugin in registry.plugins.values()], indent=2, ensure_ascii=False))
         return
-    width = max(len(name) for name in found.plugins)
-    for plugin in found.plugins.values():
+    width = max(len(name) for name in registry.plugins)
+    for plugin in registry.plugins.values():
         counts = Counter(piece.split(" ", 1)[0] for piece in plugin.pieces)
         made = ", ".join(f"{n} {kind if n == 1 else KINDS[kind][0]}" for kind, n in counts.items()) or "nothing"
         state = click.style(f"left out: {plugin.error}", fg="red") if plugin.error else made

@@ -2,35 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from math import inf
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from optibench.errors import InputError
 from optibench.plugin.problem import Block
+from optibench.plugin.setting import Flag, Number, rows_of, setting
 from optibench.plugin.types import Array
 
 
 @dataclass(frozen=True)
 class Transforms:
-    """The gradient transforms of a run, each recorded in its row; none by default."""
+    """The gradient transforms of a run, each recorded in its row; none by default.
 
-    clip_value: float | None = None  # every coordinate into [-c, c]
-    clip_norm: float | None = None  # the whole gradient to a length of at most c; Pascanu et al. 2013, arXiv:1211.5063
-    l2: float = 0.0  # coupled: the gradient of l2 / 2 |w|^2 is added
-    centralise: bool = False  # matrices: no mean over the inputs of an output; Yong et al. 2020, arXiv:2004.01461
+    Clipping by norm: Pascanu et al. 2013, arXiv:1211.5063. Centralisation: Yong et al. 2020, arXiv:2004.01461.
+    """
+
+    clip_value: float | None = setting(
+        None,
+        kind=Number(above=True),
+        metavar="X",
+        group="Gradients",
+        help="Clip every coordinate of every gradient to [-X, X]",
+        details="Applied first.",
+    )
+    clip_norm: float | None = setting(
+        None,
+        kind=Number(above=True),
+        metavar="X",
+        group="Gradients",
+        help="Clip the norm of every gradient to X",
+        details="Applied after `clip_value`.",
+    )
+    l2: float = setting(
+        0.0,
+        kind=Number(),
+        metavar="X",
+        group="Gradients",
+        help="Coupled L2 penalty: add X times the parameters to every gradient",
+        details="Applied after clipping; the loss that is reported is without the penalty.",
+    )
+    centralise: bool = setting(
+        False,
+        kind=Flag(),
+        group="Gradients",
+        help="Subtract from the gradient of every matrix its mean over the inputs of each output",
+        details="Applied last.",
+    )
 
     def __post_init__(self) -> None:
-        for name in ("clip_value", "clip_norm", "l2"):
-            value = getattr(self, name)
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value is not None and not (number and 0 <= value < inf and (value or name == "l2")):
-                least = "0 or more" if name == "l2" else "more than 0"
-                raise InputError(f"{name} = {value!r}: must be a number, {least}")
-        if not isinstance(self.centralise, bool):
-            raise InputError(f"centralise = {self.centralise!r}: must be true or false")
+        for row in rows_of(type(self)):
+            value = getattr(self, row.name)
+            if value is not None or row.default is not None:
+                object.__setattr__(self, row.name, row.check(value))
 
     def __call__(self, g: Array, w: Array, blocks: tuple[Block, ...]) -> Array:
         """The gradient that the rule gets, (R, P), in g's dtype."""
@@ -50,10 +74,5 @@ class Transforms:
         return g
 
 
-NAMES = tuple(field.name for field in fields(Transforms))
-
-
-def transforms(facts: Any) -> Transforms:
-    """Those that a table of settings, or an object with such attributes, asks for."""
-    given = facts if isinstance(facts, dict) else vars(facts)
-    return Transforms(**{name: given[name] for name in NAMES if given.get(name) is not None})
+#: The rows of the transforms, for the experiments and functions that take them.
+ROWS = rows_of(Transforms)

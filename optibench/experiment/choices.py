@@ -1,12 +1,12 @@
-"""Choices and learning rates, parsed and checked."""
+"""What a caller may pass as problems, optimizers, learning rates, tuning and batches, and how each is parsed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from math import isfinite
-from typing import Any
 
 import numpy as np
 
@@ -14,39 +14,59 @@ from optibench.errors import InputError, nearest
 from optibench.plugin.choice import Choice
 from optibench.plugin.functions import Schedule
 from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.problem import Problem, ProblemFactory
 from optibench.plugin.registry import Registry
+from optibench.plugin.setting import Kind, Whole, shown
+from optibench.plugin.types import Facts
+
+#: A problem, an optimizer, a schedule: ``"NAME:KEY=VALUE"``, a table with a name and settings, both apart, or itself.
+ProblemLike = str | Mapping[str, object] | Choice | Problem | ProblemFactory
+OptimizerLike = str | Mapping[str, object] | Choice | Optimizer
+ScheduleLike = str | Mapping[str, object] | Choice | Schedule
+#: ``"LO:HI:COUNT"``, ``"a,b,c"``, a number or several.
+LearningRates = str | float | Iterable[float]
 
 
-def scheduled(schedule: Any, registry: Registry) -> Callable[[int, int], float]:
-    """(t, total) -> factor, from a name, a name with settings, or a schedule itself."""
-    if isinstance(schedule, Schedule):
-        return schedule
-    ((name, extra),) = choices("schedule", schedule, registry)
-    return partial(registry.get("schedule", name), **extra)
+@dataclass(frozen=True)
+class Tuning:
+    """How hyperparameters are tuned: by "grid", by "random" draws, or "none"."""
+
+    method: str = "grid"
+    draws: int | None = None
+
+    def __str__(self) -> str:
+        return self.method if self.draws is None else f"{self.method}:{self.draws}"
 
 
-def rates(lr: Any) -> tuple[float, ...]:
+def tuning(name: str, value: object) -> Tuning:
+    """``grid``, ``random:K`` or ``none``."""
+    method, _, count = str(value).partition(":")
+    if value in ("grid", "none"):
+        return Tuning(method)
+    if method == "random" and count.isascii() and count.isdecimal() and int(count) > 0:
+        return Tuning(method, int(count))
+    raise InputError(
+        f"{name} = {shown(value)}: must be grid, none or random:K with at least one trial, such as random:20"
+    )
+
+
+def rates(lr: object) -> tuple[float, ...]:
     """Learning rates from "LO:HI:COUNT" (a log grid, ends included), "a,b,c", a number or a list; sorted, unique."""
     try:
         if isinstance(lr, str) and ":" in lr:
-            low, high, count = lr.split(":")
-            first, last = float(low), float(high)
-            if int(count) < 1 or first > last or (int(count) == 1 and first != last):
-                raise InputError(f"lr '{lr}': LO must not exceed HI, COUNT must be at least 2; for example 1e-4:1:9")
-            usable = first > 0 and isfinite(last)
-            values = (
-                [float(f"{rate:.6g}") for rate in np.geomspace(first, last, int(count))] if usable else [first, last]
-            )
+            values = _grid(lr)
         elif isinstance(lr, str):
             values = [float(part) for part in lr.split(",")]
+        elif isinstance(lr, Iterable):
+            values = [float(part) for part in lr]
+        elif isinstance(lr, bool):
+            raise TypeError
         else:
-            if isinstance(lr, bool):
-                raise TypeError
-            values = [float(part) for part in (lr if isinstance(lr, Iterable) else [lr])]
+            values = [float(lr)]  # type: ignore[arg-type]
     except InputError:
         raise
-    except (TypeError, ValueError):
-        raise InputError(f"lr {lr!r}: not a grid; write LO:HI:COUNT such as 1e-4:1:9, or a,b,c") from None
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"lr {shown(lr)}: not a grid; write LO:HI:COUNT such as 1e-4:1:9, or a,b,c") from None
     for rate in values:
         if not (rate > 0 and isfinite(rate)):
             raise InputError(f"lr {rate:g}: a learning rate must be positive and finite; for example 1e-4:1:9")
@@ -55,63 +75,76 @@ def rates(lr: Any) -> tuple[float, ...]:
     return tuple(sorted(set(values)))
 
 
-def _whole(key: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{key} = {value!r}: must be a whole number, at least 1")
+def _grid(lr: str) -> list[float]:
+    low, high, count = lr.split(":")
+    first, last = float(low), float(high)
+    if int(count) < 1 or first > last or (int(count) == 1 and first != last):
+        raise InputError(f"lr '{lr}': LO must not exceed HI, COUNT must be at least 2; for example 1e-4:1:9")
+    if first > 0 and isfinite(last):
+        return [float(f"{rate:.6g}") for rate in np.geomspace(first, last, int(count))]
+    return [first, last]
 
 
-def _known(key: str, value: Any, names: Iterable[str]) -> None:
-    if not isinstance(value, str) or value not in names:
-        raise InputError(f"no {key} named '{value}'; {nearest(str(value), names)}")
+def batch_size(name: str, value: object) -> int | str:
+    """A whole number of examples, or all of them."""
+    if value == "full":
+        return "full"
+    try:
+        return Whole().check(name, value)
+    except InputError as error:
+        raise InputError(f"{error}, or full") from None
 
 
-def _listed(items: Any) -> Sequence[Any]:
-    if items is None:
-        return []
-    return items if isinstance(items, list | tuple) and not _is_choice(items) else [items]
-
-
-def _is_choice(item: Any) -> bool:
-    return isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) and isinstance(item[1], Mapping)
-
-
-def choices(kind: str, item: Any, registry: Registry) -> list[Choice]:
-    """``"adam:beta1=0.8"`` or ``{"name": "adam", "beta1": [0.8, 0.9]}`` -> one choice a combination."""
-    if isinstance(item, str):
-        name, _, settings = item.partition(":")
-        extra: dict[str, Any] = dict(_setting(kind, item, part) for part in settings.split(",") if settings)
-    elif isinstance(item, Mapping):
-        if "name" not in item:
-            raise InputError(f'{kind} {dict(item)}: no name; write name = "..."')
-        name, extra = str(item["name"]), {key: value for key, value in item.items() if key != "name"}
-    elif _is_choice(item):
-        name, extra = item[0], dict(item[1])
-    else:
-        raise InputError(f"{kind} {item!r}: must be a name or a table with a name")
-    piece = registry.get(kind, name)
-    declared = {**piece.hyperparameters, **piece.options} if isinstance(piece, Optimizer) else dict(piece.parameters)
-    if isinstance(piece, Optimizer) and piece.batch is not None:
-        declared["batch"] = piece.batch  # gd is full batch, and gd:batch=128 is not
-    for key, value in extra.items():
+def choices(kind: str, item: object, registry: Registry) -> list[Choice]:
+    """``"adam:beta1=0.8"`` or ``{"name": "adam", "beta1": [0.8, 0.9]}`` -> one choice for each combination."""
+    name, settings = _parsed(kind, item, registry)
+    piece: Optimizer | ProblemFactory | Schedule = registry.get(kind, name)
+    owner = f"{kind} {name!r}"
+    declared = _declared(piece)
+    for key, value in settings.items():
         if key not in declared or key == "lr":
-            mend = "give rates by lr" if key == "lr" else nearest(key, set(declared) - {"lr"})
-            raise InputError(f"{kind} '{name}' takes no setting '{key}'; {mend}")
-        for one in value if isinstance(value, list) else [value]:
-            if key == "batch" and declared[key] is getattr(piece, "batch", None):
-                if one != "full":
-                    _whole(f"{kind} '{name}': batch", one)
+            fix = "give learning rates by lr" if key == "lr" else nearest(key, declared.keys() - {"lr"})
+            raise InputError(f"{owner} takes no setting {key!r}; {fix}")
+        for level in value if isinstance(value, list) else [value]:
+            if isinstance(piece, Optimizer) and key == "batch" and piece.batch is not None:
+                batch_size(f"{owner}: batch", level)
                 continue
-            _check_type(f"{kind} '{name}'", key, one, declared[key])
+            _check_type(owner, key, level, declared[key])
             if isinstance(piece, Optimizer) and key in piece.hyperparameters:
-                piece.check(key, one)
-    swept = [value if isinstance(value, list) else [value] for value in extra.values()]
-    return [(name, dict(zip(extra, values, strict=True))) for values in product(*swept)]
+                piece.check(key, level)
+    swept = [value if isinstance(value, list) else [value] for value in settings.values()]
+    return [(name, dict(zip(settings, levels, strict=True))) for levels in product(*swept)]
 
 
-def _setting(kind: str, item: str, part: str) -> tuple[str, Any]:
+def one_choice(kind: str, item: object, registry: Registry) -> Choice:
+    """The choice that an item is, where it may not be a sweep."""
+    combinations = choices(kind, item, registry)
+    if len(combinations) != 1:
+        raise InputError(f"{kind} {shown(item)}: expected one value for each setting, got a sweep")
+    return combinations[0]
+
+
+def _parsed(kind: str, item: object, registry: Registry) -> tuple[str, Facts]:
+    """The name that an item gives, and the settings, unchecked."""
+    if isinstance(item, str):
+        names = [name for name in registry[kind] if item == name or item.startswith(f"{name}:")]
+        name = max(names, key=len, default=item.partition(":")[0])  # a name may hold a colon itself
+        registry.get(kind, name)  # an unknown name is said before a setting that cannot be read
+        parts = item[len(name) + 1 :].split(",")
+        return name, dict(_setting(kind, item, part) for part in parts if part)
+    if isinstance(item, Mapping):
+        if "name" not in item:
+            raise InputError(f'{kind} {shown(dict(item))}: no name; write name = "..."')
+        return str(item["name"]), {key: value for key, value in item.items() if key != "name"}
+    if isinstance(item, tuple) and _is_choice(item):
+        return item[0], dict(item[1])
+    raise InputError(f"{kind} {shown(item)}: must be a name or a table with a name")
+
+
+def _setting(kind: str, item: str, part: str) -> tuple[str, int | float | bool | str]:
     key, equals, text = part.partition("=")
     if not equals or not text:
-        raise InputError(f"{kind} '{item}': '{part}' is no setting; write NAME:KEY=VALUE,KEY=VALUE")
+        raise InputError(f"{kind} {item!r}: expected KEY=VALUE, got {part!r}; write NAME:KEY=VALUE,KEY=VALUE")
     if text in ("true", "True", "false", "False"):
         return key, text.lower() == "true"
     for parse in (int, float):
@@ -122,10 +155,107 @@ def _setting(kind: str, item: str, part: str) -> tuple[str, Any]:
     return key, text
 
 
-def _check_type(owner: str, key: str, value: Any, default: Any) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if isinstance(default, int | float) and not isinstance(default, bool):
-        if not number or not isfinite(value):
-            raise InputError(f"{owner}: {key} = {value!r} must be a number; its default is {default}")
-    elif isinstance(default, bool) and not isinstance(value, bool):
-        raise InputError(f"{owner}: {key} = {value!r} must be true or false; its default is {default}")
+def _declared(piece: Optimizer | ProblemFactory | Schedule) -> Facts:
+    """The settings that a piece takes, with their defaults; ``gd`` is full batch, and ``gd:batch=128`` is not."""
+    if isinstance(piece, Optimizer):
+        own = {} if piece.batch is None else {"batch": piece.batch}
+        return {**piece.hyperparameters, **piece.options, **own}
+    return dict(piece.parameters)
+
+
+def _check_type(owner: str, key: str, value: object, default: object) -> None:
+    if isinstance(default, bool):
+        if not isinstance(value, bool):
+            raise InputError(f"{owner}: {key} = {shown(value)} must be true or false; its default is {default}")
+    elif isinstance(default, int | float) and (
+        isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value)
+    ):
+        raise InputError(f"{owner}: {key} = {shown(value)} must be a number; its default is {default}")
+
+
+def scheduled(schedule: ScheduleLike, registry: Registry) -> Callable[[int, int], float]:
+    """(t, total) -> factor, from a name, a name with settings, or a schedule itself."""
+    if isinstance(schedule, Schedule):
+        return schedule
+    name, settings = one_choice("schedule", schedule, registry)
+    return partial(registry.get("schedule", name), **settings)
+
+
+def listed(items: object) -> Sequence[object]:
+    """Several as they are, one by itself as a list."""
+    return items if isinstance(items, list | tuple) and not _is_choice(items) else [items]
+
+
+def _is_choice(item: Sequence[object]) -> bool:
+    """Whether it is a name with its settings, and not two items of a list."""
+    if not isinstance(item, tuple) or len(item) != 2:
+        return False
+    name, settings = item
+    return isinstance(name, str) and isinstance(settings, Mapping) and "name" not in settings
+
+
+def _single(items: list[object]) -> object:
+    """One thing by itself, several as a list."""
+    return items[0] if len(items) == 1 else items
+
+
+@dataclass(frozen=True)
+class Pieces(Kind):
+    """Choices of a plugin type; a registry is needed to know them. ``single``: a file has one by itself, not a list."""
+
+    plugin: str
+    single: bool = False
+    python = "str | Mapping | list"
+
+    def choose(self, value: object, registry: Registry) -> tuple[Choice, ...]:
+        return tuple(choice for item in listed(value) for choice in choices(self.plugin, item, registry))
+
+    def write(self, value: object) -> object:
+        assert isinstance(value, tuple)
+        items: list[object] = [{"name": name, **settings} if settings else name for name, settings in value]
+        return _single(items) if self.single else items
+
+
+@dataclass(frozen=True)
+class Rates(Kind):
+    """Learning rates."""
+
+    python = "LearningRates"
+
+    def check(self, name: str, value: object) -> tuple[float, ...]:
+        return rates(value)
+
+    def write(self, value: object) -> object:
+        assert isinstance(value, tuple)
+        return list(value) or None
+
+
+@dataclass(frozen=True)
+class Tunings(Kind):
+    """A Tuning, written as text."""
+
+    def check(self, name: str, value: object) -> Tuning:
+        return tuning(name, value)
+
+    def write(self, value: object) -> object:
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Batches(Kind):
+    """One batch size, or several."""
+
+    python = "int | str | list[int | str]"
+
+    def read(self, text: str) -> object:
+        return [Whole().read(part) for part in text.split(",")]
+
+    def check(self, name: str, value: object) -> tuple[int | str, ...]:
+        sizes = tuple(batch_size(name, size) for size in listed(value))
+        if not sizes:
+            raise InputError(f"{name}: none given; give one, or several to compare")
+        return sizes
+
+    def write(self, value: object) -> object:
+        assert isinstance(value, tuple)
+        return _single(list(value))

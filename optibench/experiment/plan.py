@@ -1,4 +1,4 @@
-"""An experiment becomes a plan: cells, one contender on one problem each; runs with ids; cohorts."""
+"""An experiment becomes a plan: cells, one method on one problem each; runs with ids; cohorts."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from math import isfinite
-from typing import Any
 
 import numpy as np
 
 from optibench.engine.capacity import capacity
-from optibench.engine.gradients import transforms
 from optibench.engine.records import Cohort, Run, Settings
 from optibench.errors import InputError
 from optibench.experiment.identity import prefix
 from optibench.experiment.settings import BUDGETS, FACTORS, Experiment
 from optibench.plugin.choice import Choice, label
+from optibench.plugin.functions import Schedule
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
 from optibench.plugin.registry import Registry
@@ -25,12 +24,12 @@ from optibench.plugin.registry import Registry
 
 @dataclass(frozen=True)
 class Cell:
-    """One contender on one problem: what its runs share. ``place`` and ``name`` are what comparisons call them."""
+    """One method on one problem: what its runs share. A comparison knows it by its two labels."""
 
-    place: str
-    name: str
+    problem_label: str
+    method: str  # the optimizer, or the level of the factor that is compared
     rule: Optimizer
-    chosen: Mapping[str, Any]  # the settings of the rule that the experiment fixes
+    fixed: Mapping[str, object]  # the settings of the rule that the experiment fixes
     cohort: Cohort  # without runs
     prefix: str  # of the facts that make a run what it is
     size: int  # runs a cohort
@@ -38,7 +37,8 @@ class Cell:
     @property
     def defaults(self) -> Settings:
         """Every hyperparameter as declared, or as the experiment fixes it."""
-        return {key: float(self.chosen.get(key, value)) for key, value in self.rule.hyperparameters.items()}
+        values: Mapping[str, object] = {**self.rule.hyperparameters, **self.fixed}
+        return {name: float(values[name]) for name in self.rule.hyperparameters}  # type: ignore[arg-type]
 
     def run(self, settings: Settings, seed: int) -> Run:
         facts = f"{self.prefix} {seed} {sorted(settings.items())}"
@@ -50,14 +50,14 @@ class Cell:
         return [replace(self.cohort, runs=runs[begin : begin + self.size]) for begin in range(0, len(runs), self.size)]
 
 
-def cells(what: Experiment, registry: Registry) -> list[Cell]:
+def cells(experiment: Experiment, registry: Registry) -> list[Cell]:
     """The cells of an experiment, every problem built once."""
-    made = []
-    for choice in what.problems:
-        problem = registry.problem(choice)
-        for optimizer, batch, schedule in product(what.optimizers, what.batch, what.schedule):
-            made.append(_cell(what, choice, problem, optimizer, batch, schedule, registry))
-    return made
+    return [
+        _cell(experiment, problem, optimizer, batch, schedule, registry)
+        for problem, optimizer, batch, schedule in product(
+            experiment.problems, experiment.optimizers, experiment.batch, experiment.schedule
+        )
+    ]
 
 
 def remaining(cohorts: list[Cohort], done: Container[str]) -> list[Cohort]:
@@ -67,53 +67,64 @@ def remaining(cohorts: list[Cohort], done: Container[str]) -> list[Cohort]:
 
 
 def _cell(
-    what: Experiment,
-    choice: Choice,
-    problem: Problem,
+    experiment: Experiment,
+    problem_choice: Choice,
     optimizer: Choice,
-    wanted: int | str,
+    batch_level: int | str,
     schedule: Choice,
     registry: Registry,
 ) -> Cell:
-    name, extra = optimizer
+    problem = registry.problem(problem_choice)
+    name, fixed = optimizer
     rule: Optimizer = registry.get("optimizer", name)
-    wanted = wanted if rule.batch is None else extra.get("batch", rule.batch)
+    wanted = batch_level if rule.batch is None else fixed.get("batch", rule.batch)
     batch = problem.examples if wanted == "full" else min(int(wanted), problem.examples)
-    kind = next((key for key in BUDGETS if getattr(what, key) is not None), "epochs")
-    amount = getattr(what, kind) or problem.epochs
-    steps, limit = _budget(kind, amount, problem.examples // batch if batch else 1, rule)
+    budget = _budget(experiment, problem)
+    steps, limit = _steps(*budget, problem.examples // batch if batch else 1, rule)
     cohort = Cohort(
-        problem=choice,
+        problem=problem_choice,
         optimizer=rule.name,
-        label=label(rule.name, extra),
-        options={key: extra.get(key, default) for key, default in rule.options.items()},
+        label=label(rule.name, fixed),
+        options={key: fixed.get(key, default) for key, default in rule.options.items()},
         runs=(),
-        budget=(kind, amount),
+        budget=budget,
         batch=batch,
-        sampler="full" if batch == problem.examples else what.sampler,
-        dtype=what.dtype,
+        sampler="full" if batch == problem.examples else experiment.sampler,
+        dtype=experiment.dtype,
         schedule=schedule,
-        transforms=transforms(what),
+        transforms=experiment.transforms,
         fingerprint=problem.fingerprint,
         steps=steps,
         limit=limit,
     )
     _try_schedule(cohort, registry)
-    levels = {"optimizer": cohort.label, "batch": str(wanted), "schedule": label(*schedule)}
-    factor = FACTORS[what.compare]
-    place = label(choice[0], {key: value for key, value in choice[1].items() if key != factor})
-    return Cell(
-        place if what.compare == "optimizer" or len(what.optimizers) == 1 else f"{place} · {cohort.label}",
-        str(choice[1][factor]) if factor else levels[what.compare],
-        rule,
-        extra,
-        cohort,
-        prefix(cohort, problem, rule, registry),
-        capacity(problem, rule, cohort.batch, np.dtype(what.dtype).itemsize),
-    )
+    problem_label, method = _labels(experiment, cohort, wanted)
+    size = capacity(problem, rule, cohort.batch, np.dtype(experiment.dtype).itemsize)
+    return Cell(problem_label, method, rule, fixed, cohort, prefix(cohort, problem, rule, registry), size)
 
 
-def _budget(kind: str, amount: int, batches: int, rule: Optimizer) -> tuple[int, int | None]:
+def _labels(experiment: Experiment, cohort: Cohort, batch: int | str) -> tuple[str, str]:
+    """What comparisons call problem and method: a factor that is compared leaves the first for the second."""
+    name, parameters = cohort.problem
+    parameter = FACTORS[experiment.compare]
+    levels = {"optimizer": cohort.label, "batch": str(batch), "schedule": label(*cohort.schedule)}
+    method = str(parameters[parameter]) if parameter else levels[experiment.compare]
+    problem_label = label(name, {key: value for key, value in parameters.items() if key != parameter})
+    if experiment.compare == "optimizer" or len(experiment.optimizers) == 1:
+        return problem_label, method
+    return f"{problem_label} · {cohort.label}", method
+
+
+def _budget(experiment: Experiment, problem: Problem) -> tuple[str, int]:
+    """The budget of the experiment, or the problem's own epochs."""
+    for kind in BUDGETS:
+        amount: int | None = getattr(experiment, kind)
+        if amount is not None:
+            return kind, amount
+    return "epochs", problem.epochs
+
+
+def _steps(kind: str, amount: int, batches: int, rule: Optimizer) -> tuple[int, int | None]:
     """Steps and evaluations at most. An epoch is one evaluation a batch: a rule that needs two takes half the steps."""
     if kind == "steps":
         return amount, None
@@ -126,7 +137,7 @@ def _budget(kind: str, amount: int, batches: int, rule: Optimizer) -> tuple[int,
 
 def _try_schedule(cohort: Cohort, registry: Registry) -> None:
     """Refuse settings of a schedule that make no sense here, before anything runs."""
-    schedule = registry.get("schedule", cohort.schedule[0])
+    schedule: Schedule = registry.get("schedule", cohort.schedule[0])
     try:
         schedule(1, cohort.steps, **cohort.schedule[1])
     except InputError as error:

@@ -1,18 +1,17 @@
-"""The protocol of a comparison: what is tuned on which seeds, which trial is chosen, what is reported on other seeds.
+"""The protocol of a comparison: what is tuned on which seeds, which trial is chosen, what is evaluated on other seeds.
 
-Every contender on a problem gets the same number of trials: the rates of one grid, which is widened for all of them
-once if the best rate of one lies at its end, then as many draws of everything that its search space declares, near its
+Every method on a problem gets the same number of trials: the rates of one grid, which is widened for all of them once
+if the best rate of one lies on its boundary, then as many draws of everything that its search space declares, near its
 best rate. Tuning minimises the median over the tuning seeds of the final validation loss, or of the loss where nothing
 is held out; a run that does not finish is infinitely bad. What is reported comes from fresh seeds.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from math import inf, isfinite
-from typing import Any
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from optibench.engine.streams import stream
 from optibench.experiment.plan import Cell
 from optibench.experiment.settings import TUNING, Experiment
 from optibench.plugin.problem import Problem
+from optibench.plugin.types import Facts
 
 #: Points that a grid is widened by, on the side where it was too narrow.
 WIDER = 2
@@ -30,149 +30,171 @@ NEAR = 10**0.5
 EPSILONS = (1e-1, 1e-2, 1e-3, 1e-5)
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """Settings that are evaluated: at their "default", with "lr" or "all" tuned, or as "given"."""
+
+    tuning: str
+    settings: Settings
+    lr: float | None = None  # the rate, where several are given and each is a method of its own
+
+
 @dataclass
 class Trials:
-    """The settings that were tried for a cell, rates first, and what was chosen."""
+    """The settings that are tried for a cell, rates first, and those that are chosen."""
 
     cell: Cell
     rates: list[Settings] = field(default_factory=list)
     draws: list[Settings] = field(default_factory=list)
-    chosen: dict[str, Settings] = field(default_factory=dict)  # column -> settings
+    chosen: list[Chosen] = field(default_factory=list)
     edge: bool = False
+
+    @property
+    def best_rate(self) -> Settings:
+        """The settings that were chosen with the learning rate tuned."""
+        return next(chosen.settings for chosen in self.chosen if chosen.tuning == "lr")
 
 
 class Protocol:
     """The stages of an experiment. ``known`` is filled, by run id, before the next stage is asked for."""
 
-    def __init__(self, what: Experiment, cells: list[Cell], problems: list[Problem], known: Mapping[str, Known]):
-        self.what, self.cells, self.known = what, cells, known
-        self.tried = [Trials(cell) for cell in cells]
-        self.tuning = range(TUNING, TUNING + what.tuning_seeds)
-        self.targets = [
-            target for cell, problem in _places(cells, problems) for target in self._known_targets(cell, problem)
-        ]
+    def __init__(
+        self, experiment: Experiment, cells: list[Cell], problems: list[Problem], known: Mapping[str, Known]
+    ) -> None:
+        self.experiment, self.cells, self.known = experiment, cells, known
+        self.trials = [Trials(cell) for cell in cells]
+        self.tuning_seeds = range(TUNING, TUNING + experiment.tuning_seeds)
+        first = {cell.problem_label: problem for cell, problem in reversed([*zip(cells, problems, strict=True)])}
+        labels = dict.fromkeys(cell.problem_label for cell in cells)
+        self.targets = [target for label in labels for target in self._known_targets(label, first[label])]
         self.ids: list[str] = []
 
     @property
     def expected(self) -> float:
         """About how many runs there will be."""
-        trials = 2 * (self.what.draws or len(self.what.lr)) * len(self.tuning) if self.what.tunes else 0
-        reported = 2.5 if self.what.tunes else max(len(self.what.lr), 1)
-        return len(self.cells) * (trials + reported * self.what.seeds)
+        rates = self.experiment.lr
+        if not self.experiment.tunes:
+            return len(self.cells) * max(len(rates), 1) * self.experiment.seeds
+        tuned = 2 * (self.experiment.tune.draws or len(rates)) * len(self.tuning_seeds)
+        return len(self.cells) * (tuned + 2.5 * self.experiment.seeds)
 
     def stages(self) -> Iterator[tuple[str, list[Cohort]]]:
         """What each stage is about, and its cohorts."""
-        if self.what.tunes:
-            yield "tuning the rate", self._tune(self._first_rates)
-            if self.what.draws is None:
+        if self.experiment.tunes:
+            yield "tuning the learning rate", self._tune(self._first_rates)
+            if self.experiment.tune.draws is None:
                 wider = self._wider()
                 if wider:
-                    yield "widening the grid", self._tune(lambda one: wider.get(one.cell.place, []))
-            for one in self.tried:
-                one.edge = self.what.draws is None and self._at_edge(one)
-            yield "tuning everything", self._draw()
+                    yield "widening the grid", self._tune(lambda cell: wider.get(cell.problem_label, []))
+                for trials in self.trials:
+                    trials.edge = self._at_edge(trials)
+            yield "tuning all hyperparameters", self._draw()
         self._choose()
         self.targets += self._reference_targets()
-        yield "reporting", self._report()
+        yield "reporting", self._evaluate()
 
-    def _first_rates(self, one: Trials) -> list[float]:
-        if self.what.draws is None:
-            return list(self.what.lr)
-        low, high = self.what.lr[0], self.what.lr[-1]
-        return sorted(_rounded(low * (high / low) ** rng.uniform()) for rng in _streams(self.what.draws))
+    def _first_rates(self, cell: Cell) -> list[float]:
+        if self.experiment.tune.draws is None:
+            return list(self.experiment.lr)
+        low, high = self.experiment.lr[0], self.experiment.lr[-1]
+        return sorted(_rounded(low * (high / low) ** rng.uniform()) for rng in _streams(self.experiment.tune.draws))
 
-    def _tune(self, rates: Any) -> list[Cohort]:
+    def _tune(self, rates: Callable[[Cell], list[float]]) -> list[Cohort]:
         """Trials of more rates; a rule without a rate has one trial, its default."""
         cohorts = []
-        for one in self.tried:
-            defaults = one.cell.defaults
-            low, high = one.cell.rule.ranges.get("lr", (0.0, inf))
+        for trials in self.trials:
+            defaults = trials.cell.defaults
+            low, high = trials.cell.rule.ranges.get("lr", (0.0, inf))
+            new: list[Settings] = [] if trials.rates else [defaults]
             if "lr" in defaults:
-                new: list[Settings] = [{**defaults, "lr": lr} for lr in rates(one) if low <= lr < high]
-            else:
-                new = [] if one.rates else [defaults]
-            one.rates = sorted(one.rates + new, key=lambda settings: settings.get("lr", 0.0))
-            cohorts += one.cell.cohorts(new, self.tuning)
+                new = [{**defaults, "lr": lr} for lr in rates(trials.cell) if low <= lr < high]
+            trials.rates = sorted(trials.rates + new, key=lambda settings: settings.get("lr", 0.0))
+            cohorts += trials.cell.cohorts(new, self.tuning_seeds)
         return self._noted(cohorts)
 
     def _wider(self) -> dict[str, list[float]]:
-        """The rates that a grid lacks, by problem: beyond the end where the best rate of one of its contenders lies."""
+        """The rates that a grid lacks, by problem: beyond the boundary where the best rate of a method lies."""
         wider: dict[str, list[float]] = {}
-        for one in self.tried:
-            if self._at_edge(one):
-                rates, best = [settings["lr"] for settings in one.rates], self._best(one.rates, one.cell)["lr"]
+        for trials in self.trials:
+            if self._at_edge(trials):
+                rates = [settings["lr"] for settings in trials.rates]
+                best = self._best(trials.rates, trials.cell)["lr"]
                 end, before = (rates[0], rates[1]) if best == rates[0] else (rates[-1], rates[-2])
                 more = [_rounded(end * (end / before) ** step) for step in range(1, WIDER + 1)]
-                wider[one.cell.place] = sorted({*wider.get(one.cell.place, []), *more})
+                problem = trials.cell.problem_label
+                wider[problem] = sorted({*wider.get(problem, []), *more})
         return wider
 
-    def _at_edge(self, one: Trials) -> bool:
+    def _at_edge(self, trials: Trials) -> bool:
         """Whether the best rate is the first or the last, of several, unless none was ever usable."""
-        if len(one.rates) < 2 or "lr" not in one.rates[0]:
+        rates, cell = trials.rates, trials.cell
+        if len(rates) < 2 or "lr" not in rates[0]:
             return False
-        if all(known.status == "failed" for trial in one.rates for known in self._of(one.cell, trial)):
+        if all(known.status == "failed" for trial in rates for known in self._known_runs(cell, trial)):
             return False
-        return self._best(one.rates, one.cell)["lr"] in (one.rates[0]["lr"], one.rates[-1]["lr"])
+        return self._best(rates, cell)["lr"] in (rates[0]["lr"], rates[-1]["lr"])
 
     def _draw(self) -> list[Cohort]:
         """As many trials again, of everything, near the best rate; what the experiment fixes stays."""
         cohorts = []
-        for one in self.tried:
-            one.draws = list(self._drawn(one))
-            cohorts += one.cell.cohorts(one.draws, self.tuning)
+        for trials in self.trials:
+            trials.draws = list(self._drawn(trials))
+            cohorts += trials.cell.cohorts(trials.draws, self.tuning_seeds)
         return self._noted(cohorts)
 
-    def _drawn(self, one: Trials) -> Iterator[Settings]:
-        best = self._best(one.rates, one.cell)
-        free = {name: span for name, span in sorted(one.cell.rule.space.items()) if name in best and name != "lr"}
-        free = {name: span for name, span in free.items() if name not in one.cell.chosen}
+    def _drawn(self, trials: Trials) -> Iterator[Settings]:
+        cell, best = trials.cell, self._best(trials.rates, trials.cell)
+        free = {name: span for name, span in sorted(cell.rule.space.items()) if name in best and name != "lr"}
+        free = {name: span for name, span in free.items() if name not in cell.fixed}
         if not free and "lr" not in best:
             return
-        for rng in _streams(self.what.draws or len(self.what.lr)):
-            near = NEAR ** rng.uniform(-1, 1)  # the same for every contender
+        for rng in _streams(self.experiment.tune.draws or len(self.experiment.lr)):
+            near = NEAR ** rng.uniform(-1, 1)  # the same for every method
             drawn = {name: _rounded(between(*span, rng.uniform())) for name, span in free.items()}
             yield {**best, **drawn, **({"lr": _rounded(best["lr"] * near)} if "lr" in best else {})}
 
     def _choose(self) -> None:
-        for one in self.tried:
-            defaults = one.cell.defaults
-            if self.what.tunes:
-                one.chosen = {
-                    "default": defaults,
-                    "lr": self._best(one.rates, one.cell),
-                    "all": self._best(one.rates + one.draws, one.cell),
-                }
-            elif self.what.lr and "lr" in defaults:
-                one.chosen = {f"given {lr}": {**defaults, "lr": lr} for lr in self.what.lr}
+        rates = self.experiment.lr
+        for trials in self.trials:
+            cell, defaults = trials.cell, trials.cell.defaults
+            if self.experiment.tunes:
+                trials.chosen = [
+                    Chosen("default", defaults),
+                    Chosen("lr", self._best(trials.rates, cell)),
+                    Chosen("all", self._best(trials.rates + trials.draws, cell)),
+                ]
+            elif rates and "lr" in defaults:
+                several = len(rates) > 1
+                trials.chosen = [Chosen("given", {**defaults, "lr": lr}, lr if several else None) for lr in rates]
             else:
-                one.chosen = {"given" if self.what.lr else "default": defaults}
+                trials.chosen = [Chosen("given" if rates else "default", defaults)]
 
-    def _report(self) -> list[Cohort]:
+    def _evaluate(self) -> list[Cohort]:
         cohorts = []
-        for one in self.tried:
-            unique = {str(sorted(settings.items())): settings for settings in one.chosen.values()}
-            cohorts += one.cell.cohorts(unique.values(), range(self.what.seeds))
+        for trials in self.trials:
+            unique = {str(sorted(chosen.settings.items())): chosen.settings for chosen in trials.chosen}
+            cohorts += trials.cell.cohorts(unique.values(), range(self.experiment.seeds))
         return self._noted(cohorts)
 
     def _noted(self, cohorts: list[Cohort]) -> list[Cohort]:
         self.ids += [run.id for cohort in cohorts for run in cohort.runs]
         return cohorts
 
-    def _of(self, cell: Cell, trial: Settings) -> list[Known]:
-        return [self.known.get(cell.run(trial, seed).id, LOST) for seed in self.tuning]
+    def _known_runs(self, cell: Cell, trial: Settings) -> list[Known]:
+        return [self.known.get(cell.run(trial, seed).id, LOST) for seed in self.tuning_seeds]
 
     def _score(self, cell: Cell, trial: Settings) -> float:
-        return median(known.score if known.status == "finished" else inf for known in self._of(cell, trial))
+        return median(known.score if known.status == "finished" else inf for known in self._known_runs(cell, trial))
 
     def _best(self, trials: list[Settings], cell: Cell) -> Settings:
         """The trial with the lowest score; of equals the first."""
         return min(trials, key=lambda trial: self._score(cell, trial))
 
-    def _known_targets(self, cell: Cell, problem: Problem) -> Iterator[dict[str, Any]]:
-        """f* + epsilon (f0 - f*), f0 the median loss at the starts of the reporting seeds."""
+    def _known_targets(self, problem_label: str, problem: Problem) -> Iterator[Facts]:
+        """f* + epsilon (f0 - f*), f0 the median loss at the starts of the evaluation seeds."""
         if problem.minimum is None:
             return
-        starts = np.array([problem.start(stream(seed, "start")) for seed in range(self.what.seeds)], float)
+        starts = np.array([problem.start(stream(seed, "start")) for seed in range(self.experiment.seeds)], float)
         with np.errstate(all="ignore"):
             f0 = float(np.median(problem.loss(starts, *(array[None] for array in problem.train))))
         if not f0 > problem.minimum or not isfinite(f0):
@@ -182,70 +204,89 @@ class Protocol:
                 f"f* + {epsilon:g} (f0 - f*): f* = {problem.minimum:.6g}, f0 = {f0:.6g}, the median loss at the start"
             )
             value = problem.minimum + epsilon * (f0 - problem.minimum)
-            yield {"problem": cell.place, "target": value, "epsilon": epsilon, "provenance": text}
+            yield {"problem": problem_label, "target": value, "epsilon": epsilon, "provenance": text}
 
-    def _reference_targets(self) -> Iterator[dict[str, Any]]:
+    def _reference_targets(self) -> Iterator[Facts]:
         """Where no minimum is known: what the tuned reference reaches on its tuning seeds, at the end of its curves."""
-        told = {target["problem"] for target in self.targets}
-        if not self.what.tunes:
+        if not self.experiment.tunes:
             return
-        for place in dict.fromkeys(one.cell.place for one in self.tried):
-            every = [one for one in self.tried if one.cell.place == place and "lr" in one.cell.defaults]
-            if place in told or not every:
-                continue
-            asked = [one for one in every if one.cell.cohort.label == self.what.reference]
-            one = (asked or every)[0]
-            ends = [known.end if known.status == "finished" else inf for known in self._of(one.cell, one.chosen["lr"])]
-            text = f"median of {one.cell.name} with its rate tuned, on the {len(ends)} tuning seeds"
+        done = {target["problem"] for target in self.targets}
+        candidates: dict[str, list[Trials]] = {}
+        for trials in self.trials:
+            if trials.cell.problem_label not in done and "lr" in trials.cell.defaults:
+                candidates.setdefault(trials.cell.problem_label, []).append(trials)
+        for problem_label, several in candidates.items():
+            named = [trials for trials in several if trials.cell.cohort.label == self.experiment.reference]
+            reference = (named or several)[0]
+            cell = reference.cell
+            ends = [
+                known.end if known.status == "finished" else inf
+                for known in self._known_runs(cell, reference.best_rate)
+            ]
+            text = f"median of {cell.method} with its learning rate tuned, on the {len(ends)} tuning seeds"
             if isfinite(median(ends)):
-                yield {"problem": place, "target": median(ends), "epsilon": None, "provenance": text}
+                yield {"problem": problem_label, "target": median(ends), "epsilon": None, "provenance": text}
 
     def edges(self) -> list[str]:
-        """One line for each best rate at the end of a grid that was widened once already."""
+        """One line for each best rate on the boundary of a grid that was widened once already."""
         return [
-            f"{one.cell.name} on {one.cell.place}: its best rate, {one.chosen['lr']['lr']:g}, is at the edge of the "
-            "grid even after that was widened; a better one may lie beyond: widen --lr"
-            for one in self.tried
-            if one.edge
+            f"{trials.cell.method} on {trials.cell.problem_label}: its best learning rate, "
+            f"{trials.best_rate['lr']:g}, is on the grid boundary even after the grid was widened; a better one may "
+            "lie beyond: widen --lr"
+            for trials in self.trials
+            if trials.edge
         ]
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """What a reader of the results needs to know, as JSON has it."""
         return {
-            "compare": self.what.compare,
-            "rows": [row for one in self.tried for row in self._rows(one)],
-            "trials": [trial for one in self.tried for trial in self._trials(one)],
+            "compare": self.experiment.compare,
+            "rows": [row for trials in self.trials for row in self._rows(trials)],
+            "trials": [trial for trials in self.trials for trial in self._trial_facts(trials)],
             "targets": self.targets,
             "contains": self._contained(),
         }
 
-    def _trials(self, one: Trials) -> Iterator[dict[str, Any]]:
-        for search, every in (("lr", one.rates), ("all", one.draws)):
-            for settings in every:
-                ids = [one.cell.run(settings, seed).id for seed in self.tuning]
-                told = {"search": search, "settings": settings, "score": _told(self._score(one.cell, settings))}
-                yield {**_where(one.cell), **told, "runs": ids}
+    def _trial_facts(self, trials: Trials) -> Iterator[Facts]:
+        cell = trials.cell
+        for search, tried in (("lr", trials.rates), ("all", trials.draws)):
+            for settings in tried:
+                yield {
+                    "problem": cell.problem_label,
+                    "optimizer": cell.method,
+                    "search": search,
+                    "settings": settings,
+                    "score": _finite(self._score(cell, settings)),
+                    "runs": [cell.run(settings, seed).id for seed in self.tuning_seeds],
+                }
 
-    def _rows(self, one: Trials) -> Iterator[dict[str, Any]]:
-        """One for each way that a contender is shown: at its default, with its rate tuned, with everything tuned."""
-        trials = {"lr": len(one.rates), "all": len(one.rates) + len(one.draws)}
-        for column, settings in one.chosen.items():
-            tuning, _, lr = column.partition(" ")
-            row = {**_where(one.cell), "tuning": tuning, "settings": settings, "trials": trials.get(tuning, 0)}
-            row["runs"] = [one.cell.run(settings, seed).id for seed in range(self.what.seeds)]
-            if lr and len(one.chosen) > 1:  # nothing chooses between rates, so each is a contender
-                row["optimizer"] = f"{one.cell.name}{',' if ':' in one.cell.name else ':'}lr={float(lr):g}"
-            if tuning in trials:
-                row["score"] = _told(self._score(one.cell, settings))
-                row["edge"] = one.edge and tuning == "lr"
+    def _rows(self, trials: Trials) -> Iterator[Facts]:
+        """One for each way that a method is shown: at its default, with its rate tuned, with everything tuned."""
+        cell = trials.cell
+        counts = {"lr": len(trials.rates), "all": len(trials.rates) + len(trials.draws)}
+        for chosen in trials.chosen:
+            method = cell.method
+            if chosen.lr is not None:
+                method += f"{',' if ':' in method else ':'}lr={chosen.lr:g}"
+            row: Facts = {
+                "problem": cell.problem_label,
+                "optimizer": method,
+                "tuning": chosen.tuning,
+                "settings": chosen.settings,
+                "trials": counts.get(chosen.tuning, 0),
+                "runs": [cell.run(chosen.settings, seed).id for seed in range(self.experiment.seeds)],
+            }
+            if chosen.tuning in counts:
+                row["score"] = _finite(self._score(cell, chosen.settings))
+                row["edge"] = trials.edge and chosen.tuning == "lr"
             yield row
 
     def _contained(self) -> list[list[str]]:
-        """Problem, general rule, special case: contenders of which one is the other at certain settings and batches."""
+        """Problem, general rule, special case: methods of which one is the other at certain settings and batches."""
         return [
-            [general.place, general.name, special.name]
+            [general.problem_label, general.method, special.method]
             for general, special in product(self.cells, repeat=2)
-            if general.place == special.place
+            if general.problem_label == special.problem_label
             and general.cohort.batch == special.cohort.batch
             and special.rule.name in general.rule.contains
         ]
@@ -267,7 +308,7 @@ def between(low: float, high: float, scale: str, share: float) -> float:
 
 
 def _streams(count: int) -> list[np.random.Generator]:
-    """A stream a trial: the k-th trial of every contender draws the same numbers."""
+    """A stream a trial: the k-th trial of every method draws the same numbers."""
     return [stream(TUNING + trial, "tuning") for trial in range(count)]
 
 
@@ -275,19 +316,6 @@ def _rounded(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _told(score: float) -> float | None:
+def _finite(score: float) -> float | None:
     """A score as JSON has it: none for a trial that did not finish."""
     return score if isfinite(score) else None
-
-
-def _where(cell: Cell) -> dict[str, Any]:
-    return {"problem": cell.place, "optimizer": cell.name}
-
-
-def _places(cells: list[Cell], problems: list[Problem]) -> Iterator[tuple[Cell, Problem]]:
-    """The first cell of every place, with its problem."""
-    seen = set()
-    for cell, problem in zip(cells, problems, strict=True):
-        if cell.place not in seen:
-            seen.add(cell.place)
-            yield cell, problem

@@ -2,119 +2,94 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from optibench.engine.batches import SAMPLERS
-from optibench.engine.gradients import transforms
+from optibench.engine import gradients
+from optibench.engine.gradients import Transforms
 from optibench.errors import InputError, nearest
-from optibench.experiment.choices import _known, _listed, _whole, choices, rates
-from optibench.experiment.settings import BUDGETS, DEFAULT_BATCH, DEFAULT_LR, FACTORS, TUNING, TUNING_SEEDS, Experiment
+from optibench.experiment import settings
+from optibench.experiment.choices import Pieces
+from optibench.experiment.settings import BUDGETS, FACTORS, SWEEPS, TUNING_SEEDS, Experiment, rows
 from optibench.plugin.choice import Choice, label
 from optibench.plugin.registry import Registry
+from optibench.plugin.setting import OneOf, Setting
+from optibench.plugin.types import Facts
 
 
-def experiment(facts: Mapping[str, Any], registry: Registry) -> Experiment:
-    """Check the fields of an experiment file, flags or keywords, and resolve them."""
-    known = {**Experiment.__dataclass_fields__, "activation": None, "initialisation": None}
-    for key in facts:
-        if key not in known:
-            raise InputError(f"no experiment setting named '{key}'; {nearest(key, known)}")
-    given = {key: value for key, value in facts.items() if value is not None}
-    budgets = [key for key in BUDGETS if key in given]
+def resolve(facts: Mapping[str, object], registry: Registry) -> Experiment:
+    """Check the settings that a file, options or keywords give, and resolve them; None means not given."""
+    known = {row.name: row for row in rows()}
+    for name in facts:
+        if name not in known:
+            raise InputError(f"no experiment setting named '{name}'; {nearest(name, known)}")
+    given: Facts = {name: value for name, value in facts.items() if value is not None}
+    budgets = [name for name in BUDGETS if name in given]
     if len(budgets) > 1:
         raise InputError(f"{' and '.join(budgets)} given together; keep one budget")
-    for key in (*budgets, "seeds", "tuning_seeds"):
-        if key in given:
-            _whole(key, given[key])
-    given["batch"] = tuple(_listed(given.get("batch", DEFAULT_BATCH)))
-    for key in ("batch", "schedule"):
-        if key in given and not _listed(given[key]):
-            raise InputError(f"{key}: none given; give one, or several to compare")
-    for batch in given["batch"]:
-        if batch != "full":
-            _whole("batch", batch)
-    _known("sampler", given.get("sampler", "reshuffle"), SAMPLERS)
-    _known("dtype", given.get("dtype", "float32"), ("float32", "float64"))
-    transforms(given)
-    for kind in ("problems", "optimizers"):
-        given[kind] = _chosen(kind[:-1], given.get(kind), registry)
-        if not given[kind]:
-            raise InputError(f"no {kind} selected; name at least one (optibench list {kind[:-1]})")
-    given["schedule"] = _chosen("schedule", given.get("schedule", "constant"), registry)
-    levels = {factor: _listed(given.pop(factor, None)) for factor, parameter in FACTORS.items() if parameter}
-    for factor, names in levels.items():
-        given["problems"] = _swept(given["problems"], factor, names, registry)
-    given["tune"] = _tune(given.get("tune", "grid"))
-    seeds = given.setdefault("seeds", 10)
-    if seeds >= TUNING:
-        raise InputError(f"seeds = {seeds}: at most {TUNING - 1}; from {TUNING} on they are for tuning")
-    given.setdefault("tuning_seeds", min(seeds, TUNING_SEEDS))
-    name = str(given.get("name", "custom"))
-    if not re.fullmatch(r"[\w.+ -]*\w", name):
-        raise InputError(f"name '{name}': results go to a folder of this name; use letters, digits, - and _")
-    grid = given.get("lr", () if given["tune"] == "none" else DEFAULT_LR)
-    what = Experiment(**{**given, "name": name, "lr": rates(grid) if grid != () else ()})
-    _check_comparison(what, registry)
-    return what
+    transforms = Transforms(**{row.name: given.pop(row.name) for row in gradients.ROWS if row.name in given})
+    checked: Facts = {name: _checked(row, given[name], registry) for name, row in known.items() if name in given}
+    for row in known.values():
+        if isinstance(row.kind, Pieces) and not checked.get(row.name, row.default):
+            raise InputError(f"no {row.name} selected; name at least one (optibench list {row.kind.plugin})")
+    for sweep in SWEEPS:
+        if sweep.name in checked:
+            checked["problems"] = _swept(checked["problems"], sweep, checked.pop(sweep.name), registry)
+    experiment = settings.Experiment(**checked, transforms=transforms)
+    dependent: Facts = {"tuning_seeds": min(experiment.seeds, TUNING_SEEDS)}
+    if experiment.tune.method == "none":
+        dependent["lr"] = ()
+    experiment = settings.Experiment(**{**dependent, **checked}, transforms=transforms)
+    _check_comparison(experiment, registry)
+    return experiment
 
 
-def _chosen(kind: str, items: Any, registry: Registry) -> tuple[Choice, ...]:
-    return tuple(choice for item in _listed(items) for choice in choices(kind, item, registry))
+def _checked(row: Setting, value: object, registry: Registry) -> object:
+    return row.kind.choose(value, registry) if isinstance(row.kind, Pieces) else row.check(value)
 
 
-def _tune(how: Any) -> str:
-    """ "grid", "random:K" or "none"."""
-    text = str(how)
-    count = text.removeprefix("random:")
-    if text in ("grid", "none") or (text != count and count.isdecimal() and int(count) > 0):
-        return text
-    raise InputError(f"tune '{how}': must be grid, none or random:K with K trials, such as random:20")
-
-
-def _check_comparison(what: Experiment, registry: Registry) -> None:
+def _check_comparison(experiment: Experiment, registry: Registry) -> None:
     """A factor that is compared has several levels everywhere; one that is not has one."""
-    _known("factor to compare", what.compare, FACTORS)
-    levels = {"batch": len(what.batch), "schedule": len(what.schedule), "optimizer": 2}
-    for factor in ("batch", "schedule"):
-        if levels[factor] > 1 and what.compare != factor:
-            raise InputError(f"{factor}: {levels[factor]} are given; compare them by --compare {factor}, or keep one")
-    parameter = FACTORS[what.compare]
+    compare = experiment.compare
+    levels = {"optimizer": 2, "batch": len(experiment.batch), "schedule": len(experiment.schedule)}
+    for factor, count in levels.items():
+        if factor != "optimizer" and count > 1 and compare != factor:
+            raise InputError(f"{factor}: {count} are given; compare them by --compare {factor}, or keep one")
+    parameter = FACTORS[compare]
     if parameter:
-        for name, extra in what.problems:
-            if parameter not in extra:
+        for name, parameters in experiment.problems:
+            if parameter not in parameters:
                 raise InputError(
-                    f"compare {what.compare}: problem '{name}' has none that was chosen; leave it out, or give levels "
-                    f"by --{what.compare} a,b"
+                    f"compare {compare}: no {compare} is given for problem '{name}'; leave the problem out, or give "
+                    f"levels by --{compare} a,b"
                 )
-        levels[what.compare] = len({extra[parameter] for _, extra in what.problems})
-    if levels[what.compare] < 2:
-        raise InputError(f"compare {what.compare}: one level only; give at least two by --{what.compare} a,b")
-    if what.compare == "batch":
-        for name, _ in what.optimizers:
+        levels[compare] = len({parameters[parameter] for _, parameters in experiment.problems})
+    if levels[compare] < 2:
+        raise InputError(f"compare {compare}: one level only; give at least two by --{compare} a,b")
+    if compare == "batch":
+        for name, _ in experiment.optimizers:
             own = registry.get("optimizer", name).batch
             if own is not None:
-                raise InputError(f"compare batch: optimizer '{name}' declares its own, {own}; choose another")
-    if what.reference is not None:
-        _known("reference among the optimizers", what.reference, [label(*choice) for choice in what.optimizers])
+                raise InputError(f"compare batch: optimizer '{name}' has a fixed batch size, {own}; choose another")
+    if experiment.reference is not None:
+        labels = [label(*choice) for choice in experiment.optimizers]
+        OneOf(lambda: labels, "reference among the optimizers").check("reference", experiment.reference)
 
 
-def _swept(problems: tuple[Choice, ...], factor: str, names: Sequence[Any], registry: Registry) -> tuple[Choice, ...]:
+def _swept(problems: Sequence[Choice], sweep: Setting, levels: Sequence[str], registry: Registry) -> tuple[Choice, ...]:
     """Every problem that takes this factor as a parameter, and sets none, with each of its levels."""
-    if not names:
-        return problems
-    parameter = FACTORS[factor]
-    if factor in registry.kinds:
-        for name in names:
-            _known(factor, name, registry[factor])
+    if sweep.name in registry.kinds:
+        for level in levels:
+            OneOf(lambda: registry[sweep.name]).check(sweep.name, level)
     taking = [
-        parameter in registry.get("problem", name).parameters and parameter not in extra for name, extra in problems
+        sweep.parameter in registry.get("problem", name).parameters and sweep.parameter not in parameters
+        for name, parameters in problems
     ]
     if not any(taking):
-        raise InputError(f"{factor}: none of the problems takes one; choose a network (optibench list problem)")
+        raise InputError(f"{sweep.name}: none of the problems takes one; choose a network (optibench list problem)")
     return tuple(
-        (name, {**extra, parameter: one} if takes else extra)
-        for (name, extra), takes in zip(problems, taking, strict=True)
-        for one in (names if takes else [None])
+        choice
+        for (name, parameters), takes in zip(problems, taking, strict=True)
+        for choice in (
+            [(name, {**parameters, sweep.parameter: level}) for level in levels] if takes else [(name, parameters)]
+        )
     )

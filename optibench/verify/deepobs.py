@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from optibench.experiment.resolve import experiment
+from optibench.experiment.resolve import resolve
 from optibench.plugin.registry import Registry
 from optibench.results import load
 from optibench.runner.run import execute
@@ -48,7 +48,7 @@ def compare(registry: Registry, workers: int | None = None) -> Iterator[Comparis
     """Run the suite, whose learning rates are the published ones, and set each setting beside its published loss."""
     facts = {**registry.get("suite", SUITE).facts, "name": SUITE}
     with tempfile.TemporaryDirectory(prefix="optibench-") as folder:
-        execute(experiment(facts, registry), registry, folder, workers=workers)
+        execute(resolve(facts, registry), registry, folder, workers=workers)
         runs = load(folder).runs
     with PUBLISHED.open() as file:
         for row in csv.DictReader(file):

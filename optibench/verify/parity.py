@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from optibench.engine.gradients import transforms
+from optibench.engine.gradients import Transforms
 from optibench.errors import InputError
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, blocks_of
@@ -146,7 +146,7 @@ def chaotic(rule: Optimizer, points: Array, tolerance: float) -> bool:
 
 def _walk(rule: Optimizer, problem: Problem, starts: Array, case: dict[str, Any], forced: Array | None = None) -> Walk:
     given = dict(case["hyperparameters"])
-    changes = transforms({"l2": given.pop("l2", 0.0)})
+    changes = Transforms(l2=given.pop("l2", 0.0))
     steps, noise = len(case["x"]) - 1, _signs(starts.shape[1])
     runs = [given] * len(starts)
     return follow(rule, problem, starts, runs, steps, transforms=changes, normal=noise, forced=forced)

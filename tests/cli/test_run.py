@@ -92,7 +92,7 @@ def test_every_fact_of_a_resolved_experiment_is_written_and_read(command):
 
 def test_a_batch_that_does_not_apply_is_said(command):
     _, _, err = command("run", *ONE, "--optimizer", "adam", "--batch", "8")
-    assert lines(err) == ["note: --batch does not change gd: their batch is what they are"]
+    assert lines(err) == ["note: --batch is ignored by gd: fixed batch size"]
 
 
 def test_quiet_prints_nothing(command):
@@ -138,7 +138,7 @@ def test_a_value_of_another_type_in_a_file_is_one_line_and_status_2(command, lin
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["run", "--seeds", "many"], "'many' is not a valid integer"),
+        (["run", "--seeds", "many"], "seeds = 'many': must be a whole number, at least 1"),
         (["run", "--workers", "0"], "0 is not in the range"),
         (["run", "smoke", "classic"], "unexpected extra argument"),
         (["run", "--timeout", "nan"], "--timeout nan: must be more than 0"),

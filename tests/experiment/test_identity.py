@@ -14,7 +14,7 @@ import pytest
 import optibench as ob
 from optibench import optimizer
 from optibench.experiment import plan, sources
-from optibench.experiment.resolve import experiment
+from optibench.experiment.resolve import resolve
 from optibench.experiment.sources import PACKAGE, digest, files
 from optibench.plugin.registry import Registry, Sources, registry
 
@@ -23,7 +23,7 @@ FACTS = {"problems": ["quadratic"], "optimizers": ["gd", "adam"], "lr": [0.1, 0.
 
 def ids(found=None, **changes):
     found = found or registry()
-    what = experiment({**FACTS, **changes}, found)
+    what = resolve({**FACTS, **changes}, found)
     return [
         cell.run({**cell.defaults, "lr": lr}, seed).id
         for cell in plan.cells(what, found)
@@ -220,14 +220,14 @@ def test_a_rule_that_a_function_makes_is_known_by_what_it_holds():
 SCRIPT = """
 import json, sys, warnings
 from collections import Counter
-from optibench.experiment.resolve import experiment
+from optibench.experiment.resolve import resolve
 from optibench.plugin.registry import Registry, Sources
 from optibench.runner.run import execute
 import optibench as ob
 facts, folder, plugins = json.loads(sys.argv[1]), sys.argv[2], tuple(sys.argv[3:])
 registry = Registry(Sources(plugins))
 seen = []
-execute(experiment(facts, registry), registry, folder, executor="inline", on_progress=seen.append)
+execute(resolve(facts, registry), registry, folder, executor="inline", on_progress=seen.append)
 runs = ob.load(folder).runs
 columns = [name for name in runs if runs[name].dtype.kind == "f" and name != "seconds"]
 print(json.dumps({"kept": seen[-1].kept, "all": len(runs), "loss": runs["loss"].tolist(), "columns": columns,

@@ -10,7 +10,7 @@ from optibench import InputError
 from optibench.engine.capacity import capacity
 from optibench.experiment import plan
 from optibench.experiment.choices import rates
-from optibench.experiment.resolve import experiment
+from optibench.experiment.resolve import resolve
 from optibench.experiment.settings import BUDGETS
 from optibench.plugin.registry import registry
 
@@ -19,7 +19,7 @@ FACTS = {"problems": ["quadratic"], "optimizers": ["gd", "adam"], "lr": [0.1, 0.
 
 def planned(found=None, **changes):
     found = found or registry()
-    what = experiment({**FACTS, **changes}, found)
+    what = resolve({**FACTS, **changes}, found)
     return [
         cohort
         for cell in plan.cells(what, found)
@@ -81,7 +81,7 @@ def test_a_bad_value_of_any_type_is_an_error_that_names_the_setting(key, values)
     for value in values:
         facts = {name: fact for name, fact in FACTS.items() if name != "steps"}
         with pytest.raises(InputError, match=key.removesuffix("s")) as error:
-            experiment({**facts, key: value}, registry())
+            resolve({**facts, key: value}, registry())
         assert "\n" not in str(error.value)
 
 
@@ -89,7 +89,7 @@ def test_a_bad_value_of_any_type_is_an_error_that_names_the_setting(key, values)
 def test_two_budgets_exclude_each_other(pair):
     facts = {name: fact for name, fact in FACTS.items() if name != "steps"}
     with pytest.raises(InputError, match=f"^{pair[0]} and {pair[1]} given together"):
-        experiment({**facts, pair[0]: 1, pair[1]: 1}, registry())
+        resolve({**facts, pair[0]: 1, pair[1]: 1}, registry())
 
 
 def test_without_a_budget_a_problem_has_its_own_epochs():
@@ -98,7 +98,10 @@ def test_without_a_budget_a_problem_has_its_own_epochs():
 
 
 def test_a_specification_is_a_name_with_settings_and_lists_are_swept():
-    assert experiment({**FACTS, "optimizers": "adam:beta1=0.8"}, registry()).optimizers == (("adam", {"beta1": 0.8}),)
+    assert resolve({**FACTS, "optimizers": "adam:beta1=0.8"}, registry()).optimizers == (("adam", {"beta1": 0.8}),)
+    pairs = [("adam", {"beta1": 0.8}), ["gd", {"name": "adam"}], ("gd", {"name": "adam"})]
+    resolved = [resolve({**FACTS, "optimizers": pair}, registry()).optimizers for pair in pairs]
+    assert resolved == [(("adam", {"beta1": 0.8}),), *[(("gd", {}), ("adam", {}))] * 2]
     swept = {"name": "adam", "beta1": [0.8, 0.9], "beta2": [0.99, 0.999]}
     cohorts = planned(optimizers=[swept])
     assert [cohort.label for cohort in cohorts] == [
@@ -112,16 +115,16 @@ def test_a_specification_is_a_name_with_settings_and_lists_are_swept():
     ("choice", "words"),
     [
         ("adam:beta3=1", "optimizer 'adam' takes no setting 'beta3'; nearest: beta"),
-        ("adam:lr=1", "optimizer 'adam' takes no setting 'lr'; give rates by lr"),
+        ("adam:lr=1", "optimizer 'adam' takes no setting 'lr'; give learning rates by lr"),
         ("adam:beta1=nan", "beta1 = nan must be a number"),
         ("adam:beta1=true", "beta1 = True must be a number"),
         ("rmsprop:centered=2", "centered = 2 must be true or false"),
-        ("adam:beta1", "'beta1' is no setting; write NAME:KEY=VALUE"),
+        ("adam:beta1", "expected KEY=VALUE, got 'beta1'; write NAME:KEY=VALUE"),
     ],
 )
 def test_a_bad_specification_says_what_would_be_right(choice, words):
     with pytest.raises(InputError) as error:
-        experiment({**FACTS, "optimizers": [choice]}, registry())
+        resolve({**FACTS, "optimizers": [choice]}, registry())
     assert words in str(error.value)
 
 

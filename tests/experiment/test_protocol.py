@@ -11,7 +11,7 @@ import pytest
 import optibench as ob
 from optibench import InputError, Problem
 from optibench.experiment.protocol import EPSILONS, NEAR, between, median
-from optibench.experiment.resolve import experiment
+from optibench.experiment.resolve import resolve
 from optibench.experiment.settings import TUNING
 from optibench.plugin.problem import problem
 from optibench.plugin.registry import registry
@@ -88,12 +88,15 @@ def test_tuning_selects_on_the_validation_split_and_the_test_split_chooses_nothi
 def test_a_best_rate_at_the_edge_widens_the_grid_once_for_all_contenders_and_is_said_if_it_is_still_there(tmp_path):
     said = []
     facts = {"problems": ["quadratic"], "optimizers": ["gd", "momentum"], "lr": [1e-7, 1e-6], "seeds": 1, "steps": 5}
-    execute(experiment(facts, registry()), registry(), tmp_path, on_warning=said.append)
+    execute(resolve(facts, registry()), registry(), tmp_path, on_warning=said.append)
     results = ob.load(tmp_path)
     for name in ("gd", "momentum"):
         assert [one["settings"]["lr"] for one in trials(results, name)] == [1e-7, 1e-6, 1e-5, 1e-4]
         assert rows(results)["quadratic", name, "lr"]["edge"]
-    assert len(said) == 2 and "gd on quadratic: its best rate, 0.0001, is at the edge of the grid even after" in said[0]
+    assert (
+        len(said) == 2
+        and "gd on quadratic: its best learning rate, 0.0001, is on the grid boundary even after" in said[0]
+    )
     assert results.leaderboard()["lr_at_edge"].all()
 
 
@@ -209,7 +212,7 @@ def test_where_no_minimum_is_known_the_target_is_what_the_tuned_reference_reache
     curves = results.curves.merge(results.runs[["id", "beta2"]], on="id").query("optimizer == 'adam' and seed >= 1e6")
     ends = curves[(curves["lr"] == lr) & (curves["beta2"] == 0.999)].groupby("id")["loss"].last().sort_values()
     assert target["target"] == ends.iloc[(len(ends) - 1) // 2]
-    assert target["provenance"] == "median of adam with its rate tuned, on the 2 tuning seeds"
+    assert target["provenance"] == "median of adam with its learning rate tuned, on the 2 tuning seeds"
 
 
 def test_targets_are_on_disk_before_any_run_that_is_reported(tmp_path, monkeypatch):
@@ -308,18 +311,18 @@ def test_any_factor_is_compared_at_a_tuned_optimizer(factor, facts, places, name
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({"tune": "random"}, "tune 'random': must be grid, none or random:K"),
-        ({"tune": "random:0"}, "random:K with K trials"),
-        ({"tune": 3}, "tune '3'"),
-        ({"seeds": TUNING}, f"seeds = {TUNING}: at most"),
+        ({"tune": "random"}, "tune = 'random': must be grid, none or random:K"),
+        ({"tune": "random:0"}, "random:K with at least one trial"),
+        ({"tune": 3}, "tune = 3: must be grid, none or"),
+        ({"seeds": TUNING}, f"at most {TUNING - 1} (seeds from {TUNING} on are for tuning)"),
         ({"tuning_seeds": 0}, "tuning_seeds = 0: must be a whole number"),
         ({"reference": "sgd"}, "no reference among the optimizers named 'sgd'; nearest: gd"),
         ({"compare": "activations"}, "no factor to compare named 'activations'; nearest: activation"),
         ({"compare": "batch", "optimizers": "adam"}, "compare batch: one level only"),
-        ({"compare": "batch", "batch": [8, 16]}, "compare batch: optimizer 'gd' declares its own, full"),
+        ({"compare": "batch", "batch": [8, 16]}, "compare batch: optimizer 'gd' has a fixed batch size, full"),
         ({"batch": [8, 16]}, "batch: 2 are given; compare them by --compare batch"),
         ({"schedule": ["constant", "cosine"]}, "schedule: 2 are given; compare them by --compare schedule"),
-        ({"compare": "activation"}, "compare activation: problem 'quadratic' has none that was chosen"),
+        ({"compare": "activation"}, "compare activation: no activation is given for problem 'quadratic'"),
         ({"compare": "initialisation", "problems": "wine-mlp", "initialisation": ["xavir", "he"]}, "nearest: xavier"),
         ({"compare": "activation", "problems": "wine-mlp", "activation": ["relu"]}, "one level only"),
         ({"optimizers": "gd:batch=0"}, "optimizer 'gd': batch = 0: must be a whole number"),

@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402  after the environment that it reads
 
 from optibench.engine.loop import train  # noqa: E402
 from optibench.experiment.plan import cells  # noqa: E402
-from optibench.experiment.resolve import experiment  # noqa: E402
+from optibench.experiment.resolve import resolve  # noqa: E402
 from optibench.plugin.registry import registry  # noqa: E402
 
 RATES = np.geomspace(1e-4, 1e-1, 100)
@@ -37,7 +37,7 @@ PROBLEM = FOUND.problem(("digits-mlp", {}))
 
 def planned(facts):
     """The cohorts of every rate and seed of an experiment."""
-    what = experiment({**facts, "tune": "none"}, FOUND)
+    what = resolve({**facts, "tune": "none"}, FOUND)
     made = cells(what, FOUND)
     rates = [[{**cell.defaults, "lr": lr} for lr in what.lr] for cell in made]
     return [

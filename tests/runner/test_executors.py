@@ -9,7 +9,7 @@ import pytest
 
 import optibench as ob
 from optibench import InputError
-from optibench.experiment.resolve import experiment
+from optibench.experiment.resolve import resolve
 from optibench.plugin.registry import Registry, Sources, registry
 from optibench.runner.run import execute
 
@@ -26,7 +26,7 @@ FACTS = {
 
 def progress(folder, found=None, how=None, **changes):
     found, said = found or registry(), []
-    what = experiment({**FACTS, **changes}, found)
+    what = resolve({**FACTS, **changes}, found)
     execute(what, found, folder, **(how or {}), on_progress=said.append)
     return said
 
@@ -116,5 +116,5 @@ def test_a_sampler_with_nothing_to_choose_is_said(tmp_path):
     said = []
     facts = {"problems": ["digits-softmax", "xor-mlp"], "optimizers": ["adam", "gd"], "steps": 2, "lr": 0.1, "seeds": 1}
     for sampler in ("reshuffle", "replacement"):
-        execute(experiment({**facts, "sampler": sampler}, registry()), registry(), tmp_path, on_warning=said.append)
+        execute(resolve({**facts, "sampler": sampler}, registry()), registry(), tmp_path, on_warning=said.append)
     assert said == ["sampler replacement does nothing where a batch is all examples: on xor-mlp"]
