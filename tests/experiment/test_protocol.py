@@ -94,7 +94,7 @@ def test_a_best_rate_at_the_edge_widens_the_grid_once_for_all_contenders_and_is_
         assert [one["settings"]["lr"] for one in trials(results, name)] == [1e-7, 1e-6, 1e-5, 1e-4]
         assert rows(results)["quadratic", name, "lr"]["edge"]
     assert len(said) == 2 and "gd on quadratic: its best rate, 0.0001, is at the edge of the grid even after" in said[0]
-    assert results.leaderboard()["lr_at_edge"].all()
+    assert results.leaderboard()["lr_on_boundary"].all()
 
 
 def test_a_grid_whose_best_rate_is_inside_stays_as_it_is(tmp_path):

@@ -1,4 +1,4 @@
-"""Optimizers ranked over problems, and which of them can be told apart by it (Demšar 2006, JMLR 7, 1-30).
+"""Optimizers ranked over problems, and which of them differ significantly (Demšar 2006, JMLR 7, 1-30).
 
 ``scores`` is (N, k): N problems, k optimizers, lower is better; inf did not finish, and ties with other inf. Notation:
 R (k,) rank sums, S their sum of squares about the mean, V that of all N k ranks, which is N k (k^2 - 1) / 12 without
@@ -212,7 +212,7 @@ def holm(p: object) -> Array:
 
 
 def cliques(mean_ranks: Array, differ: Array) -> list[tuple[int, ...]]:
-    """The bars of a critical-difference diagram (Demšar 2006, figure 1): who cannot be told from one another.
+    """The bars of a critical-difference diagram (Demšar 2006, figure 1): which are not statistically distinguishable.
 
     The largest groups of two or more, neighbours by mean rank, in which no pair differs; ``differ`` (k, k) is boolean.
     Groups and their members come by mean rank, equal ones in the order of their columns, which the numbers name.
