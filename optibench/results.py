@@ -194,7 +194,7 @@ class Results(Compared):
         "performance profile over problems and targets",
         {
             **METHOD,
-            "x": "how many times the cost of the best method",
+            "x": "how many times the cost of the best method; of other kinds of profile another scale",
             "share": "the share of all problems and targets that the method reaches within it",
         },
     )

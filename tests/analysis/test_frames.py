@@ -65,6 +65,26 @@ def test_where_little_can_be_concluded_a_sentence_says_so_and_nothing_crashes(ca
     assert results.verdict()["sentence"].str.len().gt(10).all()
 
 
+def mixed(**columns):
+    """Two methods on two problems, two seeds each; ``columns``: values of further columns, by seed."""
+    names = [f"{problem}/{name}/{seed}" for problem in "pq" for name in "ab" for seed in range(2)]
+    runs = {run: {column: values[int(run[-1])] for column, values in columns.items()} for run in names}
+    return made({"p": {"a": [1, 2], "b": [2, 3]}, "q": {"a": [1, 2], "b": [2, 3]}}, runs=runs).compare().caveats
+
+
+def test_mixed_environments_are_named_in_one_caveat():
+    (caveat,) = mixed(numpy=["2.4.6", "2.3.1"], blas=["openblas", "openblas"], python=["3.11", "3.12"])
+    assert caveat.startswith("runs from different environments are mixed (python 3.11, 3.12; numpy 2.3.1, 2.4.6): ")
+    assert mixed(numpy=["2.4.6", "2.4.6"]) == mixed(processor=["x", None]) == []  # older rows do not have it
+
+
+def test_a_metric_that_could_not_be_measured_has_one_caveat_with_its_first_reason():
+    caveats = mixed(**{"unmeasured:auc": ["ValueError: no", "KeyError: x"], "unmeasured:f1": [None, ""]})
+    assert caveats == ["metric auc could not be measured in 8 runs: ValueError: no"]
+    (caveat,) = mixed(**{"unmeasured:auc": ["", "ValueError: no"]})
+    assert caveat == "metric auc could not be measured in 4 runs: ValueError: no"
+
+
 def test_what_is_complete_has_no_caveat():
     assert made({"p": {"a": [1, 2], "b": [2, 3]}, "q": {"a": [1, 2], "b": [2, 3]}}).compare().caveats == []
 
