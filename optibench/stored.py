@@ -221,9 +221,9 @@ def _joined(tables: list[pa.Table]) -> pd.DataFrame:
     fields = [field for table in tables for field in table.schema if field.name.startswith(HYPERPARAMETER)]
     words = {field.name for field in fields if pa.types.is_string(field.type)}
     mixed = {field.name for field in fields if field.name in words and not pa.types.is_string(field.type)}
-    for place, table in enumerate(tables if mixed else []):
+    for index, table in enumerate(tables if mixed else []):
         schema = [pa.field(field.name, pa.string()) if field.name in mixed else field for field in table.schema]
-        tables[place] = table.cast(pa.schema(schema))
+        tables[index] = table.cast(pa.schema(schema))
     return pa.concat_tables(tables, promote_options="permissive").to_pandas()
 
 
@@ -308,7 +308,7 @@ def fits(value: object, kind: Any) -> bool:
     if origin is dict:
         return isinstance(value, dict) and all(fits(item, inside[1]) for item in value.values())
     if origin in (Union, UnionType):
-        return any(fits(value, one) for one in inside)
+        return any(fits(value, option) for option in inside)
     if is_typeddict(kind):
         if not isinstance(value, dict) or not kind.__required_keys__ <= value.keys():
             return False

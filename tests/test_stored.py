@@ -65,7 +65,8 @@ def test_the_protocol_is_typed_and_whole(finished):
     [
         (1, float, True), (True, float, False), (True, int, False), (1.5, int, False), ("1", float, False),
         (None, float | None, True), ("", float | None, False), ([1.0, 2], list[float], True),
-        ([1, ""], list[float], False), ({"a": 1}, dict[str, float], True), ({"a": ""}, dict[str, float], False), ([], dict[str, float], False),
+        ([1, ""], list[float], False), ({"a": 1}, dict[str, float], True), ({"a": ""}, dict[str, float], False),
+        ([], dict[str, float], False),
         ({"problem": "p", "target": 1, "epsilon": None, "provenance": ""}, Target, True),
         ({"problem": "p"}, Target, False), ("abc", list[str], False), (None, str, False),
     ],

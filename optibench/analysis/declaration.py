@@ -34,7 +34,7 @@ def analyses(owner: type) -> dict[str, Analysis]:
     """The analyses of a class by the names of their methods, in the order in which they are written."""
     members = {name: member for part in reversed(owner.__mro__) for name, member in vars(part).items()}
     declared = {name: getattr(member, "analysis", None) for name, member in members.items()}
-    return {name: found for name, found in declared.items() if isinstance(found, Analysis)}
+    return {name: what for name, what in declared.items() if isinstance(what, Analysis)}
 
 
 def flat(frame: pd.DataFrame) -> pd.DataFrame:

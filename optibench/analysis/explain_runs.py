@@ -35,8 +35,8 @@ def diagnoses(runs: pd.DataFrame) -> pd.DataFrame:
     badly = ((runs["status"] != "finished") | (left > WELL) | _stuck(runs, left)).to_numpy(bool)
     causes = [explain(row) for row in runs.assign(left=left)[badly].to_dict("records")]
     frame = pd.DataFrame("", index=runs.index, columns=list(Cause._fields), dtype=object)
-    for place, name in enumerate(Cause._fields):
-        frame.loc[badly, name] = np.array([cause[place] for cause in causes], object)
+    for index, name in enumerate(Cause._fields):
+        frame.loc[badly, name] = np.array([cause[index] for cause in causes], object)
     return frame
 
 

@@ -159,4 +159,4 @@ def _differ(comparison: Comparison) -> Array:
 
 def _letters(groups: list[tuple[int, ...]], count: int) -> list[str]:
     letters = "abcdefghijklmnopqrstuvwxyz"
-    return ["".join(letters[place % 26] for place, group in enumerate(groups) if i in group) for i in range(count)]
+    return ["".join(letters[index % 26] for index, group in enumerate(groups) if i in group) for i in range(count)]

@@ -48,7 +48,7 @@ def profile(stored: Stored, comparison: Comparison, kind: str = "performance") -
     else:
         x = np.geomspace(1, max(reached_at[np.isfinite(reached_at)].max(initial=1.0), 2.0), 101)
         shares = ecdf(reached_at, x)
-    frames = [pd.DataFrame({"optimizer": name, "x": x, "share": shares[place]}) for place, name in enumerate(names)]
+    frames = [pd.DataFrame({"optimizer": name, "x": x, "share": shares[index]}) for index, name in enumerate(names)]
     return pd.concat(frames, ignore_index=True)
 
 

@@ -57,8 +57,8 @@ def time_to_target(stored: Stored, comparison: Comparison, target: float | None 
     declared, rows = list(stored.targets.columns), []
     for _, runs in hits(stored, comparison, target).groupby(["problem", "target"], sort=False):
         methods = [(str(name), _reached(part)) for name, part in runs.groupby("optimizer")]
-        for rank, place in enumerate(order([outcome for _, outcome in methods]), start=1):
-            name, outcome = methods[place]
+        for rank, index in enumerate(order([outcome for _, outcome in methods]), start=1):
+            name, outcome = methods[index]
             rows.append({**runs[declared].iloc[0], "rank": rank, "optimizer": name, **asdict(outcome)})
     columns = ["rank", "optimizer", "runs", "successes", "rate", "low", "high", "ert", "par10", "median"]
     return pd.DataFrame(rows, columns=[*declared, *columns])

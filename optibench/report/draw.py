@@ -92,10 +92,10 @@ def styles_of(names: list[str]) -> Styles:
     """A colour and a dash for each name, the same in every figure of a report."""
     return {
         name: {
-            "color": COLOURS[place % len(COLOURS)],
-            "linestyle": DASHES[(place + place // len(COLOURS)) % len(DASHES)],
+            "color": COLOURS[index % len(COLOURS)],
+            "linestyle": DASHES[(index + index // len(COLOURS)) % len(DASHES)],
         }
-        for place, name in enumerate(names)
+        for index, name in enumerate(names)
     }
 
 
@@ -129,9 +129,9 @@ def _curves(
         axis.set_xlim(ends[0] / 2, ends[0] * 2)
     if floor:
         axis.set_yscale("log")
-    for place, (x_value, name) in enumerate(crosses):
+    for index, (x_value, name) in enumerate(crosses):
         axis.plot(
-            [x_value], [0.98 - 0.02 * (place % 4)], "x", color=styles[str(name)]["color"], markersize=5,
+            [x_value], [0.98 - 0.02 * (index % 4)], "x", color=styles[str(name)]["color"], markersize=5,
             transform=axis.get_xaxis_transform(), clip_on=False,
         )  # fmt: skip
 
