@@ -90,7 +90,7 @@ def _rank_error(k: int, n: int) -> float:
 
 
 def critical_difference(k: int, n: int, alpha: float = 0.05) -> float:
-    """Mean ranks that differ by more do so significantly, all pairs of k optimizers on n problems at once: Nemenyi 1963.
+    """Mean ranks that differ by more do so significantly, for all pairs of k optimizers on n problems: Nemenyi 1963.
 
     Demšar 2006, section 3.2.2: q of the Studentized range with infinite degrees of freedom, over sqrt(2).
     """
