@@ -30,3 +30,7 @@ def reason(error: BaseException) -> str:
         trace = trace.tb_next
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}{place}" if text else f"{type(error).__name__}{place}"
+
+
+class StoreError(InputError):
+    """A folder of results that cannot be read or written."""

@@ -1,252 +1,280 @@
-"""A store as tidy frames: runs and curves. Needs no plugin: the rows say all."""
+"""A folder of results with every analysis of it, each declared once: its method, what it shows, its columns."""
 
 from __future__ import annotations
 
-import json
-import tomllib
-import warnings
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-import numpy as np
 import pandas as pd
 
-from optibench.analysis.comparison import Comparison
-from optibench.errors import InputError
-from optibench.experiment.settings import TUNING
-from optibench.runner.store import RUNS, SURFACES, Store
+from optibench.analysis import explain_runs, profiles, time_to_target
+from optibench.analysis.comparison import Compared, Filters
+from optibench.analysis.declaration import analyses, analysis
+from optibench.analysis.leaderboard import leaderboard, overall
+from optibench.analysis.pairs import pairwise
+from optibench.analysis.sensitivity import sensitivity
+from optibench.analysis.stability import crossings, stability
+from optibench.analysis.tuning import expected, tuning
+from optibench.analysis.verdict import verdict
+from optibench.plugin.figure import Figure
 
-FIRST = ["id", "part", "problem", "optimizer", "plugin", "lr"]
-CURVE = "curve:"
+PROBLEM = {"problem": "the problem"}
+METHOD = {"optimizer": "the method: an optimizer, or a level of the factor that is compared"}
 
 
 @dataclass(frozen=True)
-class Results:
-    """What a store holds. ``runs``: one row a run; ``curves``: one row a recorded point."""
+class Results(Compared):
+    """What a folder holds, and its analyses. ``runs``: one row a run; ``curves``: one row a recorded point."""
 
-    folder: Path
-    runs: pd.DataFrame
-    experiment: dict[str, Any] = field(default_factory=dict)
-    protocol: dict[str, Any] = field(default_factory=dict, repr=False)  # what was tuned, chosen and declared
-    _points: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
-    _compared: dict[str, Comparison] = field(default_factory=dict, repr=False, compare=False)
-
-    @cached_property
-    def curves(self) -> pd.DataFrame:
-        """One row a recorded point: id, problem, optimizer, lr, seed, step, costs so far, metrics."""
-        lists = self._points
-        if lists.empty:
-            return pd.DataFrame(columns=["id", "problem", "optimizer", "lr", "seed", "step"])
-        lengths = np.array([0 if steps is None else len(steps) for steps in lists["step"]])
-        keys = self.runs[["id", "problem", "optimizer", "lr", "seed"]]
-        frame = keys.loc[keys.index.repeat(lengths)].reset_index(drop=True)
-        for name in lists:
-            filled = [
-                value if isinstance(value, np.ndarray) else np.full(length, np.nan)
-                for value, length in zip(lists[name], lengths, strict=True)
-            ]
-            frame[name] = np.concatenate(filled) if filled else []
-        batch = self.runs["batch"].clip(lower=1).repeat(lengths).to_numpy()
-        frame.insert(6, "samples", frame["gradient_evaluations"].to_numpy() * batch)
-        return frame
-
-    @cached_property
-    def surfaces(self) -> pd.DataFrame:
-        """The losses of 2-D problems on a grid: problem, x, y, loss."""
-        files = sorted((self.folder / SURFACES).glob("*.parquet"))
-        frames = [pd.read_parquet(path) for path in files]
-        frames = [frame[frame["problem"].isin(self.runs["problem"])] for frame in frames]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["problem", "x", "y", "loss"])
-
-    @cached_property
-    def reported(self) -> pd.DataFrame:
-        """One row for each way that a run is reported, by ``tuning``: its contender at the default, tuned, ...
-
-        ``problem`` and ``optimizer`` are what is compared; ``label`` is the optimizer that ran.
-        """
-        from optibench.analysis.tuning import best, rows_of
-
-        rows = rows_of(self.protocol)
-        if rows.empty or not rows["id"].isin(self.runs["id"]).any():
-            return best(self.runs)
-        runs = self.runs.drop(columns="problem").rename(columns={"optimizer": "label"})
-        return rows.merge(runs, on="id", how="inner")
-
-    @cached_property
-    def trials(self) -> pd.DataFrame:
-        """One row a trial of tuning: problem, optimizer, search, its settings, its score."""
-        from optibench.analysis.tuning import trials_of
-
-        return trials_of(self.protocol, self.runs)
-
-    @property
-    def targets(self) -> pd.DataFrame:
-        """The targets that were declared before the reported runs: problem, target, epsilon, provenance."""
-        columns = ["problem", "target", "epsilon", "provenance"]
-        return pd.DataFrame(self.protocol.get("targets", []), columns=columns)
-
-    def compare(self, tuning: Any = None, problem: Any = None, optimizer: Any = None, seed: Any = None) -> Comparison:
-        """The scores that every analysis below is made of; ``tuning`` is lr, all, default or given.
-
-        ``problem``, ``optimizer`` and ``seed`` are a name or a list of them; ``caveats`` says what cannot be concluded.
-        """
-        from optibench.analysis.comparison import compare
-
-        key = repr((tuning, problem, optimizer, seed))
-        if key not in self._compared:
-            factor = self.protocol.get("compare", "optimizer")
-            self._compared[key] = compare(self.reported, factor, tuning, problem, optimizer, seed)
-        return self._compared[key]
-
-    def leaderboard(self, **chosen: Any) -> pd.DataFrame:
-        """One row a problem and contender, by rank: what it reached at its default, and tuned. Filters: see compare."""
-        from optibench.analysis.leaderboard import leaderboard
-
-        return leaderboard(self, self.compare(**chosen))
-
-    def ranks(self, **chosen: Any) -> pd.DataFrame:
-        """One row a contender: its mean rank over problems with a bootstrap interval, and whom it is not told from."""
-        from optibench.analysis.leaderboard import overall
-
-        return overall(self.compare(**chosen))
-
-    def pairwise(self, a: str | None = None, b: str | None = None, **chosen: Any) -> pd.DataFrame:
-        """One row a problem and pair (all of them, or a against b), and one for all problems together."""
-        from optibench.analysis.pairs import pairwise
-
-        return pairwise(self.compare(**chosen), a, b)
-
-    def time_to_target(self, target: float | None = None, **chosen: Any) -> pd.DataFrame:
-        """One row a problem, target and contender: how many runs reach it, and at what cost. Misses are censored."""
-        from optibench.analysis.time_to_target import time_to_target
-
-        return time_to_target(self, self.compare(**chosen), target)
-
-    def profile(self, kind: str = "performance", **chosen: Any) -> pd.DataFrame:
-        """A profile over problems and targets: performance, data, ecdf, area or algoperf."""
-        from optibench.analysis.time_to_target import profile
-
-        return profile(self, self.compare(**chosen), kind)
-
-    def sensitivity(self, **chosen: Any) -> pd.DataFrame:
-        """One row a problem, contender and rate tried: its score, its share of the best, how many runs diverged."""
-        from optibench.analysis.sensitivity import sensitivity
-
-        return sensitivity(self, self.compare(**chosen))
-
-    def stability(self, **chosen: Any) -> pd.DataFrame:
-        """Who would lead if seeds, problems, contenders, cost unit, horizon or tuning had been others."""
-        from optibench.analysis.stability import stability
-
-        return stability(self, self.compare(**chosen))
-
-    def tuning(self, **chosen: Any) -> pd.DataFrame:
-        """One row a problem and contender: scores at its default and tuned, and the optimism of tuning."""
-        from optibench.analysis.tuning import tuning
-
-        return tuning(self, self.compare(**chosen))
-
-    def expected(self, **chosen: Any) -> pd.DataFrame:
-        """The expected best score of k trials, k = 1 to all, so that a tuning budget can be read off."""
-        from optibench.analysis.tuning import expected
-
-        return expected(self, self.compare(**chosen))
-
-    def crossings(self, **chosen: Any) -> pd.DataFrame:
-        """Pairs whose medians change order along the budget."""
-        from optibench.analysis.stability import crossings
-
-        return crossings(self, self.compare(**chosen))
-
-    def why(self, tuning: Any = None, problem: Any = None, optimizer: Any = None, seed: Any = None) -> pd.DataFrame:
-        """One row a run that ended badly or slowly, those of tuning too, with a sentence that says why."""
-        from optibench.analysis.comparison import chosen
-        from optibench.analysis.explain_runs import every
-
-        runs = self.runs if tuning is None else self.compare(tuning).rows
-        return every(chosen(runs, problem=problem, optimizer=optimizer, seed=seed))
-
-    def causes(self, **chosen: Any) -> pd.DataFrame:
-        """Why the compared runs ended badly or slowly: one row a problem, contender and cause, with an example."""
-        from optibench.analysis.explain_runs import causes
-
-        return causes(self.compare(**chosen).rows)
-
-    def verdict(self, **chosen: Any) -> pd.DataFrame:
+    @analysis(
+        "the comparison in words",
+        {
+            "problem": "the problem; empty for all problems together",
+            "sentence": "the result in words",
+            "best": "the method with the lowest median score, or mean rank",
+            "tied": "the methods that are not statistically distinguishable from it",
+            "worse": "the methods that are significantly worse",
+            "score": "the best method's median score on the problem; for all problems its mean rank",
+            "p_tied": "the smallest Holm-adjusted p of those tied",
+            "p_worse": "the largest Holm-adjusted p of those worse",
+            "more_seeds": "about how many more seeds the closest of those tied needs for a significant difference",
+        },
+    )
+    def verdict(self, **filters: Unpack[Filters]) -> pd.DataFrame:
         """The comparison in words: a sentence for the whole, in the first row, and one a problem, with the numbers."""
-        from optibench.analysis.verdict import verdict
+        return verdict(self.compare(**filters))
 
-        return verdict(self.compare(**chosen))
+    @analysis(
+        "methods ranked on every problem",
+        {
+            **PROBLEM,
+            "rank": "by the median score; ties share the lower number",
+            **METHOD,
+            "lr": "the learning rate",
+            "score": "the median over seeds of the final test loss, or of the loss where nothing is held out",
+            "score_low": "its lower quartile",
+            "score_high": "its upper quartile",
+            "mean": "the interquartile mean of the scores",
+            "mean_low": "the lower end of its 95 % bootstrap interval",
+            "mean_high": "the upper end",
+            "default_score": "the median score with declared defaults",
+            "lr_score": "the median score with the learning rate tuned",
+            "all_score": "the median score with all hyperparameters tuned",
+            "loss": "the median final training loss",
+            "gap": "the median final loss minus the known minimum",
+            "test_accuracy": "the median test accuracy",
+            "diverged": "the share of the tuning runs that diverged; of the shown runs if nothing was tuned",
+            "failed": "how many of the shown runs failed, timed out or crashed",
+            "runs": "how many runs are shown",
+            "lr_on_boundary": "whether the best learning rate lies on the boundary of the widened grid",
+        },
+    )
+    def leaderboard(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """One row a problem and method, by rank: what it reached at its default, and tuned. Filters: see compare."""
+        return leaderboard(self, self.compare(**filters))
 
-    def report(self, folder: Path | str | None = None, figures: list[Any] | None = None) -> Path:
+    @analysis(
+        "mean ranks over problems",
+        {
+            **METHOD,
+            "mean_rank": "over the problems that all methods ran on",
+            "low": "the lower end of its 95 % bootstrap interval over seeds",
+            "high": "the upper end",
+            "p_first": "how often it has the lowest mean rank when seeds are resampled",
+            "first_on": "on how many problems its median score is the lowest",
+            "problems": "how many problems are ranked",
+            "groups": "its significance groups: methods that share a letter are not statistically distinguishable",
+        },
+    )
+    def ranks(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """One row a method: its mean rank over problems with a bootstrap interval, and its significance groups."""
+        return overall(self.compare(**filters))
+
+    @analysis(
+        "pairs of methods, on every problem and over all",
+        {
+            "problem": "the problem, or `all problems`",
+            "a": "one method",
+            "b": "the other",
+            "n": "common seeds; over all problems, how many problems",
+            "difference": "mean score of a minus b, the median where a run is infinite; below 0 where a is better",
+            "low": "the lower end of its 95 % bootstrap interval",
+            "high": "the upper end",
+            "improvement": "the probability that a run of a is better than one of b",
+            "cliffs_delta": "twice that, minus one",
+            "wins": "on how many seeds, or problems, a is better",
+            "ties": "on how many they are equal",
+            "losses": "on how many b is better",
+            "p": "of Wilcoxon's signed-rank test",
+            "p_holm": "p adjusted over the pairs of the problem",
+            "p_nemenyi": "of Nemenyi's test of mean ranks over problems",
+            "p_dunn": "of Bonferroni and Dunn's test of them, with a as the control",
+            "better": "the significantly better one at .05; empty if neither is",
+            "more_seeds": "about how many more seeds a significant difference needs",
+        },
+    )
+    def pairwise(self, a: str | None = None, b: str | None = None, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """One row a problem and pair (all of them, or a against b), and one for all problems together."""
+        return pairwise(self.compare(**filters), a, b)
+
+    @analysis(
+        "what tuning chose, and the optimism of tuning",
+        {
+            **PROBLEM,
+            **METHOD,
+            "tuning": "what was tuned: default (nothing), lr, all; or given",
+            "trials": "how many trials it was chosen from",
+            "settings": "the hyperparameters",
+            "tuning_score": "the median score on the seeds that chose them",
+            "fresh_score": "the median of the same score on fresh seeds",
+            "optimism": "fresh score minus tuning score",
+            "on_boundary": "whether the best learning rate lies on the boundary of the widened grid",
+        },
+    )
+    def tuning(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """One row a problem, method and tuning: settings, scores, and the optimism of tuning."""
+        return tuning(self, self.compare(**filters))
+
+    @analysis(
+        "expected best score of k trials",
+        {
+            **PROBLEM,
+            **METHOD,
+            "search": "what the trials varied: lr or all",
+            "trials": "k, the number of trials",
+            "expected": "the expected lowest tuning score of k of them, drawn without replacement",
+        },
+    )
+    def expected(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """The expected best score of k trials, k = 1 to all, so that a tuning budget can be read off."""
+        return expected(self, self.compare(**filters))
+
+    @analysis(
+        "scores over the grid of learning rates",
+        {
+            **PROBLEM,
+            **METHOD,
+            "lr": "the learning rate",
+            "score": "the median score over the tuning seeds",
+            "good": "whether it, or its gap to a known minimum, is within a factor 2 of the best",
+            "diverged": "the share of runs that diverged",
+            "decades": "the width of the range of good rates around the best, in powers of ten",
+            "best_lr": "the best learning rate",
+        },
+    )
+    def sensitivity(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """One row a problem, method and learning rate tried: its score, and how many runs diverged."""
+        return sensitivity(self, self.compare(**filters))
+
+    @analysis(
+        "how many runs reach the declared targets, and at what cost",
+        {
+            **PROBLEM,
+            "target": "the loss to reach",
+            "epsilon": "its gap to the known minimum as a share of the gap at the start",
+            "provenance": "how the target was set",
+            "rank": "by expected running time",
+            **METHOD,
+            "runs": "how many runs",
+            "successes": "how many reach it",
+            "rate": "their share",
+            "low": "the lower end of its 95 % Wilson interval",
+            "high": "the upper end",
+            "ert": "the expected running time, in evaluations of single examples",
+            "par10": "the mean cost, a miss counted as ten budgets",
+            "median": "the median cost; infinite where most runs miss",
+        },
+    )
+    def time_to_target(self, target: float | None = None, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """One row a problem, target and method: how many runs reach it, and at what cost. Misses are censored."""
+        return time_to_target.time_to_target(self, self.compare(**filters), target)
+
+    @analysis(
+        "performance profile over problems and targets",
+        {
+            **METHOD,
+            "x": "how many times the cost of the best method; of other kinds of profile another scale",
+            "share": "the share of all problems and targets that the method reaches within it",
+        },
+    )
+    def profile(self, kind: str = "performance", **filters: Unpack[Filters]) -> pd.DataFrame:
+        """A profile over problems and targets: performance, data, ecdf, area or algoperf."""
+        return profiles.profile(self, self.compare(**filters), kind)
+
+    @analysis(
+        "robustness of the ranking: who leads if something else is chosen",
+        {
+            "varied": "what is varied",
+            "level": "to which level",
+            "leaders": "the method with the lowest mean rank then; several if they are level",
+            "share": "how often, when seeds are resampled",
+            "changed": "whether the leader differs from that of the comparison as run",
+        },
+    )
+    def stability(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """Who leads with other seeds, problems, methods, cost units, horizons or tuning."""
+        return stability(self, self.compare(**filters))
+
+    @analysis(
+        "pairs of methods whose order changes along the budget",
+        {
+            **PROBLEM,
+            "ahead_at_first": "the method with the lower median at a tenth of the budget",
+            "ahead_at_last": "the one with the lower median at the end",
+        },
+    )
+    def crossings(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """Pairs whose medians change order along the budget."""
+        return crossings(self, self.compare(**filters))
+
+    @analysis(
+        "why the compared runs ended badly or slowly, counted by cause",
+        {
+            **PROBLEM,
+            **METHOD,
+            "cause": "the cause",
+            "runs": "how many runs",
+            "lowest_lr": "their lowest learning rate",
+            "highest_lr": "their highest learning rate",
+            "sentence": "the first of them, in words",
+        },
+    )
+    def causes(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """Why the compared runs ended badly or slowly: one row a problem, method and cause, with an example."""
+        return explain_runs.causes(self.compare(**filters).rows)
+
+    @analysis(
+        "why each run ended badly or slowly, tuning runs included",
+        {
+            "id": "the id of the run",
+            "part": "tuning or reporting",
+            **PROBLEM,
+            "optimizer": "the optimizer",
+            "lr": "the learning rate",
+            "seed": "the seed",
+            "status": "how the run ended",
+            "cause": "the cause",
+            "sentence": "the cause in words, with this run's numbers",
+        },
+    )
+    def why(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """One row a run that ended badly or slowly, those of tuning too, with a sentence that says why."""
+        return explain_runs.explained(self.some(**filters))
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The frame of every analysis by its name."""
+        return {name: getattr(self, name)() for name in analyses(type(self))}
+
+    def report(self, folder: Path | str | None = None, figures: list[Figure] | None = None) -> Path:
         """Write index.html, figures/ and tables/ into ``folder`` (the store's own by default); returns the page."""
         from optibench.plugin.registry import registry
         from optibench.report.page import write_report
 
         shown = list(registry()["figure"].values()) if figures is None else figures
-        return write_report(self, Path(folder or self.folder), shown)
-
-
-def _chosen(path: Path) -> dict[str, Any]:
-    """What was chosen, with the score of a trial that did not finish as infinite: JSON has no infinity."""
-    try:
-        protocol: dict[str, Any] = json.loads(path.read_text())
-        for told in (*protocol["rows"], *protocol["trials"]):
-            if "score" in told and told["score"] is None:
-                told["score"] = float("inf")
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"'{path}' cannot be read; give the same command again, and it is written anew") from error
-    return protocol
+        return write_report(self, self.tables(), Path(folder or self.folder), shown)
 
 
 def load(folder: Path | str) -> Results:
-    """Read a store; of the runs in it, those of the experiment that was last run there."""
-    import pyarrow as pa  # heavy
-
-    folder = Path(folder)
-    if not (folder / RUNS).is_dir():
-        raise InputError(f"'{folder}' holds no results; run `optibench run --out {folder}` first")
-    store = Store(folder)
-    store.check()
-    tables, left_out = store.tables()
-    for line in left_out:
-        warnings.warn(line, stacklevel=2)
-    if not tables:
-        raise InputError(f"'{folder}' holds no finished run yet; run the same command again to go on")
-    frame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
-    selection = folder / "selection.json"
-    if selection.exists():
-        frame = frame[frame["id"].isin(json.loads(selection.read_text()))]
-    retried = frame["status"].isin(["crashed", "timeout"])
-    frame = frame[~retried | ~frame["id"].isin(frame.loc[~retried, "id"])].drop_duplicates("id", keep="last")
-    measured = [name for name in frame if name.startswith(("final:", "unmeasured:", CURVE))]
-    frame = frame.drop(columns=[name for name in measured if frame[name].isna().all()])  # of metrics that are gone
-    plain = [name for name in frame if not name.startswith(("hyperparameter:", CURVE))]
-    short = {name: name.removeprefix("final:") for name in plain}
-    taken = {*short.values()}
-    for name in plain:
-        if name.startswith("why:") and (bare := name.removeprefix("why:")) not in taken:  # a metric may have that name
-            short[name] = bare
-    taken = {*short.values()}
-    for name in frame:
-        if name.startswith("hyperparameter:"):
-            bare = name.removeprefix("hyperparameter:")
-            short[name] = f"{bare}_setting" if bare in taken else bare  # a rule may call its own setting `steps`
-    lists = [name for name in frame if name.startswith(CURVE)]
-    frame = frame.rename(columns=short)
-    if "lr" not in frame:
-        frame["lr"] = np.nan
-    if "loss" not in frame:
-        frame["loss"] = np.nan
-    frame.insert(1, "part", np.where(frame["seed"] >= TUNING, "tuning", "reporting"))
-    frame["gap"] = frame["loss"] - frame["minimum"].astype(float)  # nan where no minimum is known
-    frame = frame.sort_values(["problem", "optimizer", "lr", "seed", "id"], ignore_index=True)
-    rest = [name for name in frame if name not in FIRST and name not in lists]
-    described = folder / "experiment.toml"
-    facts = tomllib.loads(described.read_text()) if described.exists() else {}
-    protocol = folder / "protocol.json"
-    chosen = _chosen(protocol) if protocol.exists() else {}
-    points = frame[lists].rename(columns=lambda name: name.removeprefix(CURVE))
-    return Results(folder, frame[FIRST + rest], facts, chosen, points)
+    """Read a folder; of the runs in it, those of the experiment that was last run there."""
+    return Results.read(folder)

@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 
 import optibench as ob
+from optibench.analysis.declaration import analyses
 from optibench.experiment.settings import rows
 from optibench.plugin.hookspecs import KINDS
 from optibench.plugin.registry import Registry, Sources
+from optibench.results import Results
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -168,10 +170,20 @@ def test_the_tables_list_the_options_and_the_settings():
     assert TABLE.findall(COMMANDS) == [options(), settings()], "run `python tests/test_docs.py`"
 
 
+def tables() -> str:
+    """The table of docs/statistics.md: every analysis, and what its columns mean."""
+    rows = ["| table | column | meaning |", "|---|---|---|"]
+    for name, what in analyses(Results).items():
+        rows.append(f"| **`{name}`** | | **{what.summary}** |")
+        rows += [f"| | `{column}` | {meaning} |" for column, meaning in what.columns.items()]
+    return "".join(f"{row}\n" for row in rows)
+
+
 def test_the_tables_list_what_is_built_in():
     assert TABLE.search(README)[0] == built_in(), "run `python tests/test_docs.py`"
     assert TABLE.search(OPTIMIZERS)[0] == catalogue(), "run `python tests/test_docs.py`"
     assert TABLE.search(PROBLEMS)[0] == collection(), "run `python tests/test_docs.py`"
+    assert TABLE.search(STATISTICS)[0] == tables(), "run `python tests/test_docs.py`"
 
 
 def test_the_pages_on_optimizers_and_problems_work_from_top_to_bottom(command):
@@ -257,5 +269,6 @@ if __name__ == "__main__":
     (ROOT / "README.md").write_text(TABLE.sub(lambda _: built_in(), README))
     (ROOT / "docs/optimizers.md").write_text(TABLE.sub(lambda _: catalogue(), OPTIMIZERS))
     (ROOT / "docs/problems.md").write_text(TABLE.sub(lambda _: collection(), PROBLEMS))
-    tables = iter([options(), settings()])
-    (ROOT / "docs/command-line.md").write_text(TABLE.sub(lambda _: next(tables), COMMANDS))
+    both = iter([options(), settings()])
+    (ROOT / "docs/command-line.md").write_text(TABLE.sub(lambda _: next(both), COMMANDS))
+    (ROOT / "docs/statistics.md").write_text(TABLE.sub(lambda _: tables(), STATISTICS))

@@ -1,15 +1,15 @@
-"""What is compared: scores of contenders on problems at common seeds; what could not be compared is said.
+"""What is compared: scores of methods on problems at common seeds; what could not be compared is stated.
 
-A score is the final test loss, or the loss where nothing is held out, and infinite for a run that did not finish: lower
-is better, and a run that diverged is last.
+A method is an optimizer, or a level of the factor that is compared. A score is the final test loss, or the loss where
+nothing is held out, and infinite for a run that did not finish: lower is better, and a run that diverged is last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -17,31 +17,52 @@ import pandas as pd
 from optibench.errors import InputError, nearest
 from optibench.experiment.settings import FACTORS
 from optibench.plugin.types import Array
+from optibench.stored import Stored
 
-#: How a contender's hyperparameters were chosen, and the words for it.
+#: How a method's hyperparameters were chosen, and the words for it.
 TUNINGS = {
     "lr": "learning rate tuned",
-    "all": "everything tuned",
+    "all": "all hyperparameters tuned",
     "default": "declared default",
     "given": "as given",
-    "best": "best rate on the seeds that are shown",
+    "best": "best learning rate on the seeds that are shown",
 }
+#: What a run's numbers may depend on besides its settings: columns of the environment that it ran in.
+ENVIRONMENT = ("python", "numpy", "blas", "processor")
+#: Columns that say why a metric has no value are called so, with the metric's name behind.
+UNMEASURED = "unmeasured:"
+
+#: Of a column the values that are wanted: one, several, or all.
+Names = str | Iterable[str] | None
+Seeds = int | Iterable[int] | None
+Values = tuple[Hashable, ...] | None
+#: Two names: a problem and a method, or two methods.
+Pair = tuple[str, str]
+
+
+class Filters(TypedDict, total=False):
+    """What every analysis can be restricted to: a name or a list of names; ``tuning`` is lr, all, default or given."""
+
+    tuning: str | None
+    problem: Names
+    optimizer: Names
+    seed: Seeds
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """``rows``: one a run, with problem, optimizer (the contender), seed and score; ``factor``: what is compared."""
+    """``rows``: one a run, with problem, optimizer (the method), seed and score; ``factor``: what is compared."""
 
     rows: pd.DataFrame
     factor: str = "optimizer"
     tuning: str = "lr"
     caveats: list[str] = field(default_factory=list)
-    made: dict[str, pd.DataFrame] = field(
+    made: dict[tuple[Hashable, ...], pd.DataFrame] = field(
         default_factory=dict, repr=False, compare=False
     )  # frames that others made of it
 
     @cached_property
-    def optimizers(self) -> list[str]:
+    def methods(self) -> list[str]:
         return sorted(self.rows["optimizer"].unique())
 
     @cached_property
@@ -51,33 +72,29 @@ class Comparison:
 
     @cached_property
     def complete(self) -> list[str]:
-        """The problems that every contender has runs on: those that ranks across problems can use."""
+        """The problems that every method has runs on: those that ranks over problems can use."""
         counts = self.rows.groupby("problem")["optimizer"].nunique()
-        return [name for name in self.problems if counts[name] == len(self.optimizers)]
+        return [name for name in self.problems if counts[name] == len(self.methods)]
 
     @cached_property
     def blocks(self) -> dict[str, Array]:
-        """Scores on every complete problem at the seeds that all contenders have, (seeds, optimizers)."""
-        return {name: self._block(name) for name in self.complete}
+        """Scores on every complete problem at the seeds that all methods have, (seeds, methods)."""
+        return {name: self.table(name).dropna().to_numpy(float) for name in self.complete}  # (S, k)
 
-    def _block(self, problem: str) -> Array:
-        table = self._table(problem)
-        return table.dropna().to_numpy(float)  # (S, k)
-
-    def _table(self, problem: str) -> pd.DataFrame:
+    def table(self, problem: str) -> pd.DataFrame:
+        """Scores on a problem, seeds by methods, NaN where a method has no run at a seed."""
         return self._tables[problem]
 
     @cached_property
     def _tables(self) -> dict[str, pd.DataFrame]:
-        """Scores of every problem, seeds by contenders, NaN where a contender has no run at a seed."""
         return {
             str(name): rows.pivot(index="seed", columns="optimizer", values="score")
             for name, rows in self.rows.groupby("problem")
         }
 
     def pair(self, problem: str, a: str, b: str) -> tuple[Array, Array]:
-        """The scores of two contenders at the seeds that both have, (S,) each; none where one is missing."""
-        table = self._table(problem)
+        """The scores of two methods at the seeds that both have, (S,) each; none where one is missing."""
+        table = self.table(problem)
         if a not in table or b not in table:
             return np.empty(0), np.empty(0)
         both = table[[a, b]].dropna()
@@ -85,13 +102,48 @@ class Comparison:
 
     @cached_property
     def medians(self) -> Array:
-        """Lower median scores, (complete problems, optimizers)."""
-        found = [lower_median(block) for block in self.blocks.values()]
-        return np.array(found, float).reshape(len(found), len(self.optimizers))
+        """Lower median scores, (complete problems, methods)."""
+        medians = [lower_median(block) for block in self.blocks.values()]
+        return np.array(medians, float).reshape(len(medians), len(self.methods))
 
     def without(self, column: str, value: str) -> Comparison:
-        """The same comparison with a problem or a contender left out: all that depends on the field is made anew."""
+        """The same comparison with a problem or a method left out: all that depends on the field is made anew."""
         return Comparison(self.rows[self.rows[column] != value], self.factor, self.tuning)
+
+
+@dataclass(frozen=True)
+class Compared(Stored):
+    """A folder of results, and the comparisons that were made of it."""
+
+    comparisons: dict[tuple[Hashable, ...], Comparison] = field(default_factory=dict, repr=False, compare=False)
+
+    def compare(self, **filters: Unpack[Filters]) -> Comparison:
+        """The scores that every analysis is made of; ``tuning`` is lr, all, default or given.
+
+        ``problem``, ``optimizer`` and ``seed`` are a name or a list of them; ``caveats`` says what cannot be concluded.
+        """
+        wanted = _wanted(filters)
+        key = (filters.get("tuning"), *wanted)
+        if key not in self.comparisons:
+            self.comparisons[key] = compare(self.reported, self.factor, filters.get("tuning"), *wanted)
+        return self.comparisons[key]
+
+    def some(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """All runs, those of tuning too; with ``tuning`` the runs that are compared."""
+        tuning = filters.get("tuning")
+        runs = self.runs if tuning is None else self.compare(tuning=tuning).rows
+        return chosen(runs, *_wanted(filters))
+
+
+def _wanted(filters: Filters) -> tuple[Values, Values, Values]:
+    """Problems, methods and seeds."""
+    return _listed(filters.get("problem")), _listed(filters.get("optimizer")), _listed(filters.get("seed"))
+
+
+def _listed(values: Names | Seeds) -> Values:
+    if values is None:
+        return None
+    return tuple(values) if isinstance(values, Iterable) and not isinstance(values, str) else (values,)
 
 
 def lower_median(values: Array) -> Array:
@@ -103,20 +155,21 @@ def lower_median(values: Array) -> Array:
 
 
 def compare(
-    reported: pd.DataFrame, factor: str, tuning: str | None = None, problem: Any = None, optimizer: Any = None,
-    seed: Any = None,
+    reported: pd.DataFrame, factor: str, tuning: str | None = None, problem: Values = None, optimizer: Values = None,
+    seed: Values = None,
 ) -> Comparison:  # fmt: skip
-    """The rows of ``reported`` with this tuning (the headline's by default), problems, contenders and seeds."""
-    there = [name for name in TUNINGS if name in set(reported["tuning"])]
-    if tuning is not None and tuning not in there:
-        raise InputError(f"no results with tuning '{tuning}'; {nearest(tuning, there)}")
-    shown = tuning or (there[0] if there else "given")
-    rows = chosen(reported[reported["tuning"] == shown], problem=problem, optimizer=optimizer, seed=seed)
+    """The rows of ``reported`` with this tuning (the headline's by default), problems, methods and seeds."""
+    tunings = [name for name in TUNINGS if name in set(reported["tuning"])]
+    if tuning is not None and tuning not in tunings:
+        raise InputError(f"no results with tuning '{tuning}'; {nearest(tuning, tunings)}")
+    shown = tuning or (tunings[0] if tunings else "given")
+    rows = chosen(reported[reported["tuning"] == shown], problem, optimizer, seed)
     rows, mixed = _unmixed(rows, factor)
     rows = rows.assign(score=scores(rows)).drop_duplicates(["problem", "optimizer", "seed"])
     made = Comparison(rows.reset_index(drop=True), factor, shown)
-    unfinished = ["nothing was reported yet: shown are the best rates so far, on the seeds that chose them"]
-    return Comparison(made.rows, factor, shown, unfinished * (shown == "best") + mixed + _caveats(made))
+    early = ["no evaluation runs yet: shown are the best learning rates so far, on the seeds that selected them"]
+    caveats = early * (shown == "best") + mixed + _caveats(made) + _unmeasured(made.rows)
+    return Comparison(made.rows, factor, shown, caveats)
 
 
 def scores(runs: pd.DataFrame) -> pd.Series:
@@ -125,17 +178,16 @@ def scores(runs: pd.DataFrame) -> pd.Series:
     return held_out.fillna(runs["loss"]).where(runs["status"] == "finished", np.inf).fillna(np.inf).astype(float)
 
 
-def chosen(rows: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
-    """The rows whose columns have these values, one or a list each; a value that is nowhere is an error."""
-    for column, values in wanted.items():
+def chosen(rows: pd.DataFrame, problem: Values = None, optimizer: Values = None, seed: Values = None) -> pd.DataFrame:
+    """The rows with these problems, methods and seeds; a value that no row has is an error."""
+    for column, values in (("problem", problem), ("optimizer", optimizer), ("seed", seed)):
         if values is None:
             continue
-        every = [values] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
-        there = rows[column].unique().tolist()
-        for one in every:
-            if one not in there:
-                raise InputError(f"no results with {column} '{one}'; {nearest(str(one), map(str, there))}")
-        rows = rows[rows[column].isin(every)]
+        present = rows[column].unique().tolist()
+        for value in values:
+            if value not in present:
+                raise InputError(f"no results with {column} '{value}'; {nearest(str(value), map(str, present))}")
+        rows = rows[rows[column].isin(values)]
     return rows
 
 
@@ -149,50 +201,76 @@ def _unmixed(rows: pd.DataFrame, factor: str) -> tuple[pd.DataFrame, list[str]]:
     counts = rows.groupby(["problem", "optimizer"] if FACTORS[factor] else ["problem"])["fingerprint"].nunique()
     counts = counts.groupby("problem").max()
     mixed = counts.index[counts > 1].tolist()
-    said = [
-        f"{name}: its runs carry {counts[name]} different fingerprints, so they are of different problems and cannot "
-        "be compared; run it again in a folder of its own"
+    caveats = [
+        f"{name}: its runs have {counts[name]} different fingerprints, so they belong to different problems and cannot "
+        "be compared; run it again in a separate folder"
         for name in mixed
     ]
-    if "version" in rows and rows["version"].nunique() > 1:
-        versions = ", ".join(sorted(rows["version"].unique()))
-        said.append(f"runs of optibench {versions} lie side by side: what differs may be the version")
-    return rows[~rows["problem"].isin(mixed)], said
+    versions = _distinct(rows, "version")
+    if len(versions) > 1:
+        caveats.append(f"runs of optibench {', '.join(versions)} are mixed: differences may come from the version")
+    differ = [f"{name} {', '.join(values)}" for name in ENVIRONMENT if len(values := _distinct(rows, name)) > 1]
+    if differ:
+        caveats.append(
+            f"runs from different environments are mixed ({'; '.join(differ)}): differences may come from the "
+            "environment; run everything in one environment, in a separate folder"
+        )
+    return rows[~rows["problem"].isin(mixed)], caveats
 
 
-def _caveats(one: Comparison) -> list[str]:
+def _distinct(rows: pd.DataFrame, name: str) -> list[str]:
+    """The values of a column of texts, those that were recorded; none without the column."""
+    return sorted({str(value) for value in rows[name].dropna()} - {""}) if name in rows else []
+
+
+def _unmeasured(rows: pd.DataFrame) -> list[str]:
+    """One caveat for each metric that runs have no value of, with the reason of the first."""
+    caveats = []
+    for name in rows:
+        if str(name).startswith(UNMEASURED):
+            reasons = [text for text in rows[name].dropna() if text]
+            if reasons:
+                metric, runs = str(name).removeprefix(UNMEASURED), "run" if len(reasons) == 1 else "runs"
+                caveats.append(f"metric {metric} could not be measured in {len(reasons)} {runs}: {reasons[0]}")
+    return caveats
+
+
+def _caveats(comparison: Comparison) -> list[str]:
     """What cannot be concluded from these rows, and why."""
-    rows, factor, said = one.rows, one.factor, []
-    if rows.empty:
-        return ["there is no run that could be compared"]
-    if len(one.optimizers) == 1:
-        said.append(f"one {factor} only, {one.optimizers[0]}: there is nothing to compare it with; add another")
-    if len(one.problems) == 1:
-        said.append(f"one problem only, {one.problems[0]}: what holds on it need not hold on another")
-    for name in one.problems:
-        said += _problem_caveats(one, name)
-    return said
+    methods, problems, factor = comparison.methods, comparison.problems, comparison.factor
+    if comparison.rows.empty:
+        return ["there are no runs to compare"]
+    caveats = []
+    if len(methods) == 1:
+        caveats.append(f"only one {factor}, {methods[0]}: there is nothing to compare it with; add another")
+    if len(problems) == 1:
+        caveats.append(f"only one problem, {problems[0]}: results may not generalize to other problems")
+    return caveats + [line for name in problems for line in _problem_caveats(comparison, name)]
 
 
-def _problem_caveats(one: Comparison, problem: str) -> list[str]:
-    table, said = one._table(problem), []
-    missing = [name for name in one.optimizers if name not in table]
+def _problem_caveats(comparison: Comparison, problem: str) -> list[str]:
+    table, caveats = comparison.table(problem), []
+    missing = [name for name in comparison.methods if name not in table]
     if missing:
-        said.append(f"{problem}: no run of {_names(missing)}, so it is left out of ranks across problems")
+        caveats.append(f"{problem}: no run of {listing(missing)}, so it is excluded from ranks over problems")
     counts = table.notna().sum()
     common = len(table.dropna())
     if counts.min() < counts.max():
         few = counts.index[counts < counts.max()].tolist()
         have = "has" if len(few) == 1 else "have"
-        said.append(
-            f"{problem}: {_names(few)} {have} fewer seeds than the others; comparisons use the {common} that all have"
+        caveats.append(
+            f"{problem}: {listing(few)} {have} fewer seeds than the others; comparisons use the {common} common seeds"
         )
     if len(table) == 1:
-        said.append(f"{problem}: one seed only, so there is no spread and no difference can be told; give --seeds 10")
+        caveats.append(f"{problem}: only one seed, so there is no spread and no test of differences; use --seeds 10")
     if np.isinf(table.to_numpy(float)[table.notna().to_numpy()]).all():
-        said.append(f"{problem}: no run of any {one.factor} finished, so nothing can be ranked; try lower rates")
-    return said
+        caveats.append(
+            f"{problem}: no run of any {comparison.factor} finished, so no ranking is possible; try lower learning "
+            "rates"
+        )
+    return caveats
 
 
-def _names(names: list[str]) -> str:
+def listing(names: list[str]) -> str:
+    """a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

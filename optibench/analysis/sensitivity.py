@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from optibench.analysis.comparison import Comparison
+from optibench.analysis.tuning import of_comparison
 from optibench.plugin.types import Array
+from optibench.stored import Stored
 
 #: A rate is good if its score, or gap where a minimum is known, is within this factor of the best rate's.
 FACTOR = 2.0
 COLUMNS = ["problem", "optimizer", "lr", "score", "good", "diverged", "decades", "best_lr"]
 
 
-def sensitivity(results: Any, comparison: Comparison) -> pd.DataFrame:
-    """One row a problem, contender and rate of the grid: median score over the tuning seeds, the share that diverged.
+def sensitivity(stored: Stored, comparison: Comparison) -> pd.DataFrame:
+    """One row a problem, method and rate of the grid: median score over the tuning seeds, the share that diverged.
 
     ``good``: within a factor 2 of the best rate. ``decades``: the width of the range of good rates around the best one,
     log10 of its highest by its lowest rate: 0 if only the best is good.
     """
-    trials = results.trials
+    trials = stored.trials
     if trials.empty or "lr" not in trials:
         return pd.DataFrame(columns=COLUMNS)
-    wanted = trials["problem"].isin(comparison.problems) & trials["optimizer"].isin(comparison.optimizers)
-    trials = trials[wanted & (trials["search"] == "lr") & trials["lr"].notna()]
+    trials = of_comparison(trials, comparison)
+    trials = trials[(trials["search"] == "lr") & trials["lr"].notna()]
     minimum = _minima(comparison)
     frames = []
     for (problem, _), group in trials.groupby(["problem", "optimizer"]):
@@ -54,7 +54,7 @@ def around_best(gaps: Array) -> Array:
         return np.zeros(len(gaps), bool)
     within = gaps - gaps[best] <= (FACTOR - 1) * abs(gaps[best])
     bad = np.flatnonzero(~within).tolist()
-    low = max((place for place in bad if place < best), default=-1)
-    high = min((place for place in bad if place > best), default=len(gaps))
-    places = np.arange(len(gaps))
-    return (places > low) & (places < high)
+    low = max((index for index in bad if index < best), default=-1)
+    high = min((index for index in bad if index > best), default=len(gaps))
+    indices = np.arange(len(gaps))
+    return (indices > low) & (indices < high)

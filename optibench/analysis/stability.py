@@ -1,74 +1,94 @@
-"""Would the verdict stand: had seeds, problems, contenders, the cost unit, the horizon or the tuning been others?"""
+"""Robustness of the ranking: who leads with other seeds, problems, methods, cost units, horizons or tuning."""
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, field
 from itertools import combinations
-from typing import Any
+from math import nan
 
 import numpy as np
 import pandas as pd
 
-from optibench.analysis.comparison import TUNINGS, Comparison, lower_median
+from optibench.analysis.comparison import TUNINGS, Comparison, compare, lower_median
+from optibench.analysis.equal_cost import COST, HORIZONS, UNITS, at_cost
 from optibench.analysis.stats.rank_bootstrap import mean_ranks, share_first
 from optibench.analysis.stats.ranks import friedman
-from optibench.analysis.time_to_target import COST, HORIZONS, UNITS, at_cost, with_tuning
-
-COLUMNS = ["what", "level", "leader", "share", "changed"]
+from optibench.stored import Stored
 
 
-def leader(comparison: Comparison) -> str:
-    """Who has the lowest mean rank over the problems that all ran on; equals are all named."""
+@dataclass(frozen=True)
+class Variation:
+    """One row: what was varied, its level, who leads then (several if they are level), how often, if it can be said."""
+
+    varied: str
+    level: str
+    leaders: list[str] = field(default_factory=list)
+    share: float = nan
+    changed: bool = False
+
+
+COLUMNS = [*Variation.__dataclass_fields__]
+
+
+def leaders(comparison: Comparison) -> list[str]:
+    """Who has the lowest mean rank over the problems that all ran on; several if they are level."""
     medians = comparison.medians
     if not len(medians):
-        return ""
+        return []
     ranks = friedman(medians).mean_ranks
-    return " = ".join(
-        name for name, rank in zip(comparison.optimizers, ranks, strict=True) if rank <= ranks.min() + 1e-9
-    )
+    return [name for name, rank in zip(comparison.methods, ranks, strict=True) if rank <= ranks.min() + 1e-9]
 
 
-def stability(results: Any, comparison: Comparison) -> pd.DataFrame:
-    """Rows of what was changed, to which level, who leads then, and whether that is another than the leader as run.
+def stability(stored: Stored, comparison: Comparison) -> pd.DataFrame:
+    """Rows of what was varied, its level, who leads then, and whether that differs from the comparison as run.
 
-    "seeds" has a row for each contender that leads when seeds are drawn again, with how often it does, P(rank 1); every
-    other row is one comparison with its ranks made anew.
+    "seeds" has a row for each method that leads when seeds are resampled, with how often it does, P(rank 1); every
+    other row is one comparison with its ranks made anew. A leader that is left out has not lost its lead.
     """
-    now = leader(comparison)
-    rows: list[tuple[str, str, str, float]] = [("as run", comparison.tuning, now, np.nan)]
+    now, factor = leaders(comparison), comparison.factor
+    rows = [Variation("as run", comparison.tuning, now)]
+
+    def add(varied: str, level: str, other: Comparison, left_out: str = "") -> None:
+        leading = leaders(other)
+        rows.append(Variation(varied, level, leading, changed=leading != now and now != [left_out]))
+
     if len(comparison.medians):
         shares = share_first(mean_ranks([*comparison.blocks.values()]))
-        order = np.argsort(-shares, kind="stable")
-        rows += [("seeds", "drawn again", comparison.optimizers[i], float(shares[i])) for i in order if shares[i] > 0]
+        for i in np.argsort(-shares, kind="stable"):
+            if shares[i] > 0:
+                name = comparison.methods[i]
+                rows.append(Variation("seeds", "resampled", [name], float(shares[i]), name not in now))
     if len(comparison.complete) > 1:
-        rows += [
-            ("without problem", name, leader(comparison.without("problem", name)), np.nan)
-            for name in comparison.complete
-        ]
-    if len(comparison.optimizers) > 2:
-        for name in comparison.optimizers:
-            rows.append((f"without {comparison.factor}", name, leader(comparison.without("optimizer", name)), np.nan))
-    rows += [("equal cost", unit, leader(at_cost(results, comparison, unit)), np.nan) for unit in UNITS]
-    rows += [
-        ("horizon", f"{share:.0%}", leader(at_cost(results, comparison, COST, share)), np.nan) for share in HORIZONS
-    ]
+        for name in comparison.complete:
+            add("problem left out", name, comparison.without("problem", name))
+    if len(comparison.methods) > 2:
+        for name in comparison.methods:
+            add(f"{factor} left out", name, comparison.without("optimizer", name), left_out=name)
+    for unit in UNITS:
+        add("equal cost", unit, at_cost(stored, comparison, unit))
+    for share in HORIZONS:
+        add("horizon", f"{share:.0%}", at_cost(stored, comparison, COST, share))
     for name in TUNINGS:
-        if name in set(results.reported["tuning"]) and name != comparison.tuning:
-            rows.append(("tuning", name, leader(with_tuning(results, comparison, name)), np.nan))
-    frame = pd.DataFrame(rows, columns=COLUMNS[:-1])
-    gone = frame["what"].str.startswith("without") & (frame["level"] == now)  # it cannot lead where it does not stand
-    drawn = (frame["what"] == "seeds") & frame["leader"].isin(now.split(" = "))
-    frame["changed"] = (frame["leader"] != now) & ~gone & ~drawn
-    return frame
+        if name in set(stored.reported["tuning"]) and name != comparison.tuning:
+            add("tuning", name, with_tuning(stored, comparison, name))
+    return pd.DataFrame([asdict(row) for row in rows], columns=COLUMNS)
 
 
-def crossings(results: Any, comparison: Comparison) -> pd.DataFrame:
+def with_tuning(stored: Stored, comparison: Comparison, tuning: str) -> Comparison:
+    """The same problems and methods, tuned in another way."""
+    rows = compare(stored.reported, comparison.factor, tuning).rows
+    rows = rows[rows["problem"].isin(comparison.problems) & rows["optimizer"].isin(comparison.methods)]
+    return Comparison(rows, comparison.factor, tuning)
+
+
+def crossings(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     """Pairs whose medians change order along the budget: problem, who is ahead at the first horizon, who last."""
-    early, late = (at_cost(results, comparison, COST, share) for share in (HORIZONS[0], HORIZONS[-1]))
+    early, late = (at_cost(stored, comparison, COST, share) for share in (HORIZONS[0], HORIZONS[-1]))
     rows = []
     for problem in comparison.complete:
         before, after = lower_median(early.blocks[problem]), lower_median(late.blocks[problem])
-        for i, j in combinations(range(len(comparison.optimizers)), 2):
+        for i, j in combinations(range(len(comparison.methods)), 2):
             if (before[i] < before[j] and after[i] > after[j]) or (before[i] > before[j] and after[i] < after[j]):
                 first, last = (i, j) if before[i] < before[j] else (j, i)
-                rows.append((problem, comparison.optimizers[first], comparison.optimizers[last]))
+                rows.append((problem, comparison.methods[first], comparison.methods[last]))
     return pd.DataFrame(rows, columns=["problem", "ahead_at_first", "ahead_at_last"])

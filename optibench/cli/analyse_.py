@@ -1,39 +1,34 @@
-"""optibench analyse DIR: the numbers of a store, in words and tables."""
+"""optibench analyse DIR: the numbers of a folder of results, in words and tables."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-#: What can be printed: the method of Results, and what it is.
-TABLES = {
-    "verdict": "who is best, in words",
-    "leaderboard": "every problem by rank",
-    "ranks": "mean ranks over problems, with intervals",
-    "pairwise": "contenders two by two",
-    "tuning": "default and tuned settings, and the optimism of tuning",
-    "expected": "expected best of k trials",
-    "sensitivity": "scores over the grid of rates",
-    "time_to_target": "how many runs reach declared targets, and at what cost",
-    "profile": "performance profile over problems and targets",
-    "stability": "who would lead had something else been chosen",
-    "crossings": "who is overtaken along the budget",
-    "causes": "why the compared runs ended badly or slowly, and how many",
-    "why": "the same of every run, those of tuning too",
-}
+
+class Analyse(click.Command):
+    """Its help ends with the analyses that Results declares, which are imported only then."""
+
+    def format_epilog(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        from optibench.analysis.declaration import analyses
+        from optibench.results import Results  # brings pandas
+
+        with formatter.section("Tables"):
+            formatter.write_dl([(name, what.summary) for name, what in analyses(Results).items()])
 
 
-@click.command("analyse")
-@click.argument("folder", metavar="DIR")
+@click.command("analyse", cls=Analyse)
+@click.argument("folder", metavar="[DIR]", required=False)
 @click.argument("tables", metavar="[TABLE]...", nargs=-1)
 @click.option("--problem", "problems", metavar="NAME", multiple=True, help="Only this problem; repeatable.")
-@click.option("--optimizer", "optimizers", metavar="NAME", multiple=True, help="Only this contender; repeatable.")
+@click.option("--optimizer", "optimizers", metavar="NAME", multiple=True, help="Only this method; repeatable.")
 @click.option("--seed", "seeds", metavar="N", type=int, multiple=True, help="Only this seed; repeatable.")
-@click.option("--tuning", metavar="HOW", help="lr, all, default or given: how the contenders were tuned.")
+@click.option("--tuning", metavar="HOW", help="lr, all, default or given: how the methods were tuned.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print the tables as CSV.")
+@click.pass_context
 def command(
-    folder: str,
+    context: click.Context,
+    /,
+    folder: str | None,
     tables: tuple[str, ...],
     problems: tuple[str, ...],
     optimizers: tuple[str, ...],
@@ -41,27 +36,35 @@ def command(
     tuning: str | None,
     as_csv: bool,
 ) -> None:
-    """The numbers of the results in DIR: verdict and caveats, or the TABLEs that are named (`all` for every one)."""
+    """The results in DIR: verdict, caveats and ranks, or the TABLEs that are named (`all` for every one).
+
+    Without DIR, this help, which lists the tables.
+    """
+    if folder is None:
+        click.echo(context.get_help())
+        return
+    from optibench.analysis.comparison import Filters
+    from optibench.analysis.declaration import analyses, flat
     from optibench.cli.table import print_frame
     from optibench.errors import InputError, nearest
-    from optibench.results import load  # brings pandas
+    from optibench.results import Results, load  # brings pandas
 
+    declared = analyses(Results)
     for name in tables:
-        if name not in (*TABLES, "all"):
-            raise InputError(f"no table named '{name}'; {nearest(name, TABLES)}")
+        if name not in (*declared, "all"):
+            raise InputError(f"no table named '{name}'; {nearest(name, declared)}")
     results = load(folder)
-    chosen = {"problem": problems, "optimizer": optimizers, "seed": seeds}
-    filters: dict[str, Any] = {key: list(value) for key, value in chosen.items() if value}
-    filters["tuning"] = tuning
-    for name in list(TABLES) if "all" in tables else tables or ("verdict", "ranks"):
-        if not as_csv:
-            click.secho(f"\n{name.replace('_', ' ')}: {TABLES[name]}", bold=True)
-        if name == "verdict" and not as_csv:
-            for sentence in results.verdict(**filters)["sentence"]:
+    filters = Filters(tuning=tuning, problem=problems or None, optimizer=optimizers or None, seed=seeds or None)
+    for name in declared if "all" in tables else tables or ("verdict", "ranks"):
+        frame = getattr(results, name)(**filters)
+        if as_csv:
+            click.echo(flat(frame).to_csv(index=False), nl=False)
+            continue
+        click.secho(f"\n{name.replace('_', ' ')}: {declared[name].summary}", bold=True)
+        if name == "verdict":
+            for sentence in frame["sentence"]:
                 click.echo(f"  {sentence}")
             for line in results.compare(**filters).caveats:
                 click.echo(f"  note: {line}")
         else:
-            frame = getattr(results, name)(**filters)
-            factor = {"optimizer": results.compare().factor}
-            click.echo(frame.to_csv(index=False), nl=False) if as_csv else print_frame(frame.rename(columns=factor))
+            print_frame(frame.rename(columns={"optimizer": results.factor}))

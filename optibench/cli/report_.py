@@ -1,4 +1,4 @@
-"""optibench report DIR: make the report again from its store."""
+"""optibench report DIR: make the report again from the results in a folder."""
 
 from __future__ import annotations
 

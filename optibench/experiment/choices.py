@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from math import isfinite
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +16,11 @@ from optibench.plugin.choice import Choice
 from optibench.plugin.functions import Schedule
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, ProblemFactory
-from optibench.plugin.registry import Registry
 from optibench.plugin.setting import Kind, Whole, shown
 from optibench.plugin.types import Facts
+
+if TYPE_CHECKING:
+    from optibench.plugin.registry import Registry  # plain data is read without it
 
 #: A problem, an optimizer, a schedule: ``"NAME:KEY=VALUE"``, a table with a name and settings, both apart, or itself.
 ProblemLike = str | Mapping[str, object] | Choice | Problem | ProblemFactory

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Any
 
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from optibench.plugin.figure import Figure
+from optibench.plugin.types import Facts
+from optibench.stored import Stored
 
-#: Petroff 2021, arXiv:2107.02270: told apart by colour-blind readers; the dashes tell them apart in print.
+#: Petroff 2021, arXiv:2107.02270: distinct for colour-blind readers; the dashes make lines distinct in print.
 COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
 DASHES: list[Any] = ["-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2))]
 STYLE: Any = {
@@ -28,7 +31,7 @@ STYLE: Any = {
 }
 
 
-def draw(figure: Figure, results: Any) -> Canvas | None:
+def draw(figure: Figure, results: Stored) -> Canvas | None:
     """The picture of a figure, or None where it has nothing to show."""
     data = figure.data(results)
     if data is None or data.empty:
@@ -81,19 +84,23 @@ def _margins(canvas: Canvas, rows: int, columns: int, top: float) -> None:
     )  # fmt: skip
 
 
-def styles_of(names: list[str]) -> dict[str, dict[str, Any]]:
+#: By the name of a line: its colour and dash.
+Styles = dict[str, dict[str, Any]]
+
+
+def styles_of(names: list[str]) -> Styles:
     """A colour and a dash for each name, the same in every figure of a report."""
     return {
         name: {
-            "color": COLOURS[place % len(COLOURS)],
-            "linestyle": DASHES[(place + place // len(COLOURS)) % len(DASHES)],
+            "color": COLOURS[index % len(COLOURS)],
+            "linestyle": DASHES[(index + index // len(COLOURS)) % len(DASHES)],
         }
-        for place, name in enumerate(names)
+        for index, name in enumerate(names)
     }
 
 
 def _curves(
-    axis: Any, data: pd.DataFrame, encoding: Any, styles: dict[str, dict[str, Any]], results: Any, facet: str
+    axis: Axes, data: pd.DataFrame, encoding: Mapping[str, str], styles: Styles, results: Stored, facet: str
 ) -> None:
     """A line with its band for each colour; infinite values are crosses at the upper edge."""
     finite = data[encoding["y"]].replace([np.inf, -np.inf], np.nan)
@@ -110,7 +117,7 @@ def _curves(
         if floor:
             y, low, high = (np.maximum(values, floor / 3) for values in (y, low, high))
         shown = np.where(np.isfinite(y), y, np.nan)
-        marker = {"marker": "o", "markersize": 3} if len(x) <= 15 else {}
+        marker: Facts = {"marker": "o", "markersize": 3} if len(x) <= 15 else {}
         axis.plot(x, shown, label=name, linewidth=1.6, **styles[str(name)], **marker)
         axis.fill_between(
             x, low, np.where(np.isfinite(high), high, shown), color=styles[str(name)]["color"], alpha=0.15, lw=0
@@ -122,15 +129,15 @@ def _curves(
         axis.set_xlim(ends[0] / 2, ends[0] * 2)
     if floor:
         axis.set_yscale("log")
-    for place, (x_value, name) in enumerate(crosses):
+    for index, (x_value, name) in enumerate(crosses):
         axis.plot(
-            [x_value], [0.98 - 0.02 * (place % 4)], "x", color=styles[str(name)]["color"], markersize=5,
+            [x_value], [0.98 - 0.02 * (index % 4)], "x", color=styles[str(name)]["color"], markersize=5,
             transform=axis.get_xaxis_transform(), clip_on=False,
         )  # fmt: skip
 
 
 def _paths(
-    axis: Any, data: pd.DataFrame, encoding: Any, styles: dict[str, dict[str, Any]], results: Any, facet: str
+    axis: Axes, data: pd.DataFrame, encoding: Mapping[str, str], styles: Styles, results: Stored, facet: str
 ) -> None:
     """A line through the points of each colour, on the contours of the facet's surface."""
     surface = results.surfaces[results.surfaces["problem"] == facet]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from optibench.plugin.figure import Figure
 from optibench.plugin.hookspecs import hookimpl
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def loss_curves(results: Any) -> Any:
+    from optibench.analysis.comparison import Compared
+
+
+def loss_curves(results: Compared) -> pd.DataFrame:
     """Median and quartiles over seeds of the loss, or of its gap to a known minimum."""
     import numpy as np
 
-    from optibench.analysis.time_to_target import COST, along
+    from optibench.analysis.equal_cost import COST, along
 
     curves = along(results, results.compare())
     minimum = results.runs.set_index("id")["minimum"].reindex(curves["id"]).fillna(0).to_numpy()
@@ -26,7 +31,7 @@ def loss_curves(results: Any) -> Any:
     return spread.rename(columns={0.25: "low", 0.5: "median", 0.75: "high"}).reset_index()
 
 
-def learning_rate(results: Any) -> Any:
+def learning_rate(results: Compared) -> pd.DataFrame:
     """Median and quartiles over seeds of the final loss at every rate; infinite where most runs did not finish."""
     import numpy as np
 
@@ -39,11 +44,11 @@ def learning_rate(results: Any) -> Any:
     return spread.unstack().rename(columns={0.25: "low", 0.5: "median", 0.75: "high"}).reset_index()
 
 
-def trajectories(results: Any) -> Any:
-    """The path of the first seed of each contender, on problems of two parameters."""
+def trajectories(results: Compared) -> pd.DataFrame:
+    """The path of the first seed of each method, on problems of two parameters."""
     import pandas as pd
 
-    from optibench.analysis.time_to_target import along
+    from optibench.analysis.equal_cost import along
 
     if "w0" not in results.curves or results.surfaces.empty:
         return pd.DataFrame()
@@ -55,15 +60,19 @@ def trajectories(results: Any) -> Any:
     return paths[["problem", "optimizer", "step", "w0", "w1"]]
 
 
-def profile(results: Any) -> Any:
-    """The share of (problem, target) pairs that each contender reaches within a factor of the best's cost."""
-    frame = results.profile("performance")
+def performance_profile(results: Compared) -> pd.DataFrame:
+    """The share of (problem, target) pairs that each method reaches within a factor of the best's cost."""
+    from optibench.analysis.profiles import profile
+
+    frame = profile(results, results.compare())
     return frame.assign(low=frame["share"], high=frame["share"], facet="all problems and targets")
 
 
-def expected_best(results: Any) -> Any:
+def expected_best(results: Compared) -> pd.DataFrame:
     """The expected best tuning score of k trials of everything, k = 1 to all."""
-    frame = results.expected()
+    from optibench.analysis.tuning import expected
+
+    frame = expected(results, results.compare())
     frame = frame[frame["search"] == "all"]
     return frame.assign(low=frame["expected"], high=frame["expected"])
 
@@ -71,8 +80,8 @@ def expected_best(results: Any) -> Any:
 CURVES = Figure(
     "loss-curves",
     "Loss along the budget",
-    "Tuned, on seeds that tuning did not see: median over seeds, band from lower to upper quartile. The loss is the "
-    "training loss, on at most 256 fixed examples, or on all, as the gap to the minimum, where that is known. The axis "
+    "Tuned, on seeds disjoint from the tuning seeds: median and quartiles over seeds. The loss is the "
+    "training loss on at most 256 fixed examples, or, where the minimum is known, the gap to it on all. The axis "
     "counts evaluations of single examples: gradients, losses and Hessian products. A curve ends where more than half "
     "of its runs have diverged.",
     loss_curves,
@@ -87,7 +96,8 @@ RATES = Figure(
     "learning-rate",
     "Final loss against learning rate",
     "Median and quartiles over the tuning seeds of the final training loss, on all examples, as the gap to the minimum "
-    "where that is known. A cross at the upper edge marks a rate at which at least half of the runs did not finish.",
+    "where that is known. A cross at the upper edge marks a learning rate at which at least half of the runs did "
+    "not finish.",
     learning_rate,
     {
         "mark": "curve", "x": "lr", "y": "median", "low": "low", "high": "high", "color": "optimizer",
@@ -98,7 +108,7 @@ RATES = Figure(
 PATHS = Figure(
     "trajectories",
     "Trajectories on the contours of the loss",
-    "The first seed of each contender, as tuned, on problems of two parameters; the points are "
+    "The first seed of each method, tuned, on problems with two parameters; the points are "
     "recorded evenly in the logarithm of the step.",
     trajectories,
     {"mark": "path", "x": "w0", "y": "w1", "color": "optimizer", "facet": "problem", "x_label": "x", "y_label": "y"},
@@ -108,10 +118,10 @@ PATHS = Figure(
 PROFILE = Figure(
     "performance-profile",
     "Performance profile",
-    "The share of all pairs of a problem and a target that each contender reaches, in the median over seeds, within a "
-    "factor of the evaluations that the best one needs. Targets were declared before the run; what is not reached "
-    "stays in the denominator. Dolan and Moré 2002.",
-    profile,
+    "The share of all pairs of a problem and a target that each method reaches, in the median over seeds, within a "
+    "factor of the evaluations that the best method needs. Targets were declared before the run; those not reached "
+    "stay in the denominator. Dolan and Moré 2002.",
+    performance_profile,
     {
         "mark": "curve", "x": "x", "y": "share", "low": "low", "high": "high", "color": "optimizer", "facet": "facet",
         "x_scale": "log", "x_label": "times the evaluations of the best", "y_label": "share reached",
@@ -120,9 +130,9 @@ PROFILE = Figure(
 
 BUDGET = Figure(
     "expected-best",
-    "What tuning is worth",
-    "The expected best score of k trials, drawn without replacement from the draws of everything near the best rate: "
-    "so that a smaller tuning budget can be read off. Scores are medians over the tuning seeds.",
+    "Expected best score by number of trials",
+    "The expected best score of k trials, sampled without replacement from the random draws of all hyperparameters "
+    "near the best learning rate: what a smaller tuning budget would reach. Scores are medians over the tuning seeds.",
     expected_best,
     {
         "mark": "curve", "x": "trials", "y": "expected", "low": "low", "high": "high", "color": "optimizer",

@@ -1,4 +1,4 @@
-"""One page: what was run, who won, the pictures, what went wrong. Offline, in one file, with its figures beside it."""
+"""One page: what was run, who won, the figures, what went wrong. Offline, in one file, with its figures next to it."""
 
 from __future__ import annotations
 
@@ -6,43 +6,42 @@ import base64
 import io
 import math
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
-from optibench.analysis.comparison import TUNINGS
+from optibench.analysis.comparison import TUNINGS, Compared
+from optibench.analysis.declaration import flat
+from optibench.analysis.leaderboard import other_scores
 from optibench.analysis.tuning import undertuned
 from optibench.errors import InputError, reason
 from optibench.plugin.figure import Figure
+from optibench.plugin.types import Facts
 from optibench.report.draw import STYLE, draw
 from optibench.runner.store import write_whole
 
-#: The methods of Results whose frames the page is made of, and that lie beside it as CSV.
-TABLES = (
-    "verdict", "ranks", "leaderboard", "pairwise", "tuning", "expected", "sensitivity", "time_to_target", "profile",
-    "stability", "crossings", "causes", "why",
-)  # fmt: skip
 
+def write_report(results: Compared, tables: dict[str, pd.DataFrame], folder: Path, figures: list[Figure]) -> Path:
+    """Write index.html, figures/*.png and *.svg, tables/*.csv into ``folder``; returns the path of the page.
 
-def write_report(results: Any, folder: Path, figures: list[Figure]) -> Path:
-    """Write index.html, figures/*.png and *.svg, tables/*.csv into ``folder``; returns the path of the page."""
-    tables = {name: getattr(results, name)() for name in TABLES}
+    ``tables``: the frame of every analysis by its name.
+    """
     try:
         for name in ("figures", "tables"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        drawn = [shown for figure in figures if (shown := _drawn(figure, results, folder / "figures"))]
-        for name, table in {**tables, "runs": results.runs}.items():
-            write_whole(folder / "tables" / f"{name}.csv", table.to_csv(index=False).encode())
+        drawn = [picture for figure in figures if (picture := _drawn(figure, results, folder / "figures"))]
+        files = {**tables, "runs": results.runs}
+        for name, table in files.items():
+            write_whole(folder / "tables" / f"{name}.csv", flat(table).to_csv(index=False).encode())
         page = folder / "index.html"
-        write_whole(page, _render(results, tables, drawn).encode())
+        write_whole(page, _render(results, tables, [*files], drawn).encode())
     except OSError as error:
         raise InputError(f"cannot write the report to '{folder}': {error.strerror}; choose another folder") from error
     return page
 
 
-def _drawn(figure: Figure, results: Any, folder: Path) -> dict[str, str] | None:
+def _drawn(figure: Figure, results: Compared, folder: Path) -> dict[str, str] | None:
     """A figure's files and what the page needs of it; None where it has nothing to show.
 
     A figure that raises costs itself only.
@@ -70,7 +69,7 @@ def _bytes(canvas: Canvas, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def _render(results: Any, tables: dict[str, pd.DataFrame], figures: list[dict[str, str]]) -> str:
+def _render(results: Compared, tables: dict[str, pd.DataFrame], files: list[str], figures: list[dict[str, str]]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optibench.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
@@ -81,7 +80,7 @@ def _render(results: Any, tables: dict[str, pd.DataFrame], figures: list[dict[st
         factor=comparison.factor,
         inf=math.inf,
         tuned=TUNINGS[comparison.tuning],
-        beside={name: words for name, words in BESIDE.items() if name in tables["leaderboard"]},
+        others=other_scores(tables["leaderboard"], comparison.tuning),
         caveats=comparison.caveats + undertuned(results, comparison),
         facts=_facts(results),
         problems=_problems(runs),
@@ -89,19 +88,18 @@ def _render(results: Any, tables: dict[str, pd.DataFrame], figures: list[dict[st
         **{name: tables["ranks"].attrs.get(name) for name in ("friedman", "critical_difference")},
         widths=_widths(tables["sensitivity"]),
         figures=figures,
+        files=files,
         overtaken=_overtaken(tables["crossings"], tables["verdict"]),
         unfinished=_unfinished(runs),
-        **{name: table.to_dict("records") for name, table in tables.items() if name in SHOWN},
+        **{name: flat(table).to_dict("records") for name, table in tables.items() if name in SHOWN},
     )
 
 
-#: The columns of the leaderboard that show scores of another tuning, and their words.
-BESIDE = {"default_score": "at default", "all_score": "all tuned"}
 #: The tables that the page shows whole.
 SHOWN = ("verdict", "ranks", "tuning", "time_to_target", "stability", "causes")
 
 
-def _overtaken(crossings: pd.DataFrame, verdict: pd.DataFrame) -> list[dict[str, Any]]:
+def _overtaken(crossings: pd.DataFrame, verdict: pd.DataFrame) -> list[Facts]:
     """Whom the best on each problem overtook on the way: who led earlier would have looked better on less budget."""
     best = crossings.merge(verdict[["problem", "best"]], on="problem")
     late = best[best["ahead_at_last"] == best["best"]]
@@ -109,26 +107,28 @@ def _overtaken(crossings: pd.DataFrame, verdict: pd.DataFrame) -> list[dict[str,
     return [{**row} for row in rows.to_dict("records")]
 
 
-def _widths(sensitivity: pd.DataFrame) -> list[dict[str, Any]]:
-    """One row a problem and contender: its best rate, and how wide the range of good ones is."""
-    one = sensitivity.groupby(["problem", "optimizer"], as_index=False)
-    return one.agg(best_lr=("best_lr", "first"), decades=("decades", "first"), diverged=("diverged", "mean")).to_dict(
-        "records"
-    )
+def _widths(sensitivity: pd.DataFrame) -> list[Facts]:
+    """One row a problem and method: its best rate, and how wide the range of good ones is."""
+    groups = sensitivity.groupby(["problem", "optimizer"], as_index=False)
+    table = groups.agg(best_lr=("best_lr", "first"), decades=("decades", "first"), diverged=("diverged", "mean"))
+    return [{**row} for row in table.to_dict("records")]
 
 
-def _facts(results: Any) -> list[tuple[str, str]]:
-    runs, given, factor = results.runs, results.experiment, results.protocol.get("compare", "optimizer")
+def _facts(results: Compared) -> list[tuple[str, str]]:
+    runs, given, factor = results.runs, results.experiment, results.factor
     statuses = ", ".join(f"{count:,} {status}" for status, count in runs["status"].value_counts().items())
     rates = sorted(runs["lr"].dropna().unique())
     grid = f"{len(rates)}, from {number(rates[0])} to {number(rates[-1])}" if rates else "none"
     return [
         ("Runs", f"{len(runs):,}: {statuses}"),
-        ("Compared", f"{factor}: {', '.join(results.compare().optimizers)}"),
+        ("Compared", f"{factor}: {', '.join(results.compare().methods)}"),
         ("Optimizers", ", ".join(sorted(runs["optimizer"].unique()))),
         ("Learning rates", grid),
         ("Tuning", _tuning(results)),
-        ("Seeds", f"{runs.loc[runs['part'] == 'reporting', 'seed'].nunique()}, that tuning did not see"),
+        (
+            "Evaluation seeds",
+            f"{runs.loc[runs['part'] == 'reporting', 'seed'].nunique()}, disjoint from the tuning seeds",
+        ),
         ("Precision", ", ".join(sorted(runs["dtype"].unique()))),
         ("Schedule", ", ".join(sorted(runs["schedule"].unique()))),
         ("Gradient transforms", _transforms(runs)),
@@ -136,8 +136,8 @@ def _facts(results: Any) -> list[tuple[str, str]]:
     ]
 
 
-def _tuning(results: Any) -> str:
-    """What every contender was given, in words."""
+def _tuning(results: Compared) -> str:
+    """What every method was given, in words."""
     trials, seeds = results.trials, results.experiment.get("tuning_seeds", 0)
     if trials.empty:
         return "none"
@@ -146,23 +146,24 @@ def _tuning(results: Any) -> str:
     ends = zip(counts.min(), counts.max(), strict=True)
     rates, draws = (f"{low} to {high}" if low != high else str(low) for low, high in ends)
     return (
-        f"{results.experiment.get('tune', 'grid')}: the same trials and budget for all contenders on a problem, "
-        f"{rates} rates, then {draws} draws of everything near the best rate; each on {seeds} other seeds; the lowest "
-        "median validation loss is chosen, or loss where nothing is held out"
+        f"{results.experiment.get('tune', 'grid')}: the same trials and budget for all methods on a problem, {rates} "
+        f"learning rates, then {draws} random draws of all hyperparameters near the best rate; each on {seeds} "
+        "tuning seeds, disjoint from the evaluation seeds; the trial with the lowest median validation loss is chosen, "
+        "or loss where nothing is held out"
     )
 
 
 def _transforms(runs: pd.DataFrame) -> str:
     """What was done to gradients, in words; never silent."""
-    said = [
+    parts = [
         f"{name} {', '.join(f'{value:g}' for value in sorted(runs[name].dropna().unique()))}"
         for name in ("clip_value", "clip_norm", "l2")
         if name in runs and runs[name].fillna(0).any()
     ]
-    return ", ".join(said + ["centralise"] * bool(runs.get("centralise", pd.Series([False])).any())) or "none"
+    return ", ".join(parts + ["centralise"] * bool(runs.get("centralise", pd.Series([False])).any())) or "none"
 
 
-def _problems(runs: pd.DataFrame) -> list[dict[str, Any]]:
+def _problems(runs: pd.DataFrame) -> list[Facts]:
     rows = []
     for name, group in runs.groupby("problem"):
         rows.append(
@@ -179,7 +180,7 @@ def _problems(runs: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def _unfinished(runs: pd.DataFrame) -> list[dict[str, Any]]:
+def _unfinished(runs: pd.DataFrame) -> list[Facts]:
     bad = runs[runs["status"] != "finished"]
     if bad.empty:
         return []
@@ -189,7 +190,7 @@ def _unfinished(runs: pd.DataFrame) -> list[dict[str, Any]]:
     return [{**row} for row in table.reset_index().to_dict("records")]
 
 
-def number(value: Any) -> str:
+def number(value: object) -> str:
     """Three significant digits; an empty cell for what does not apply."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""

@@ -89,6 +89,7 @@ class Store:
                 table = read(path)
                 if (table.schema.metadata or {}).get(b"optibench") != str(FORMAT).encode():
                     raise ValueError("not written by optibench in this format")
+                check_columns(table)
             except Exception as error:  # pyarrow has no common error
                 text = " ".join(str(error).split())[:120]
                 left_out.append(f"{path} left out: {text}; delete it, and run again to fill the gap")
@@ -262,6 +263,42 @@ def _known(table: Any) -> Iterator[tuple[str, Known]]:
     for run, status, held_out, loss, curve in zip(*there.values(), strict=True):
         score = loss if held_out is None else held_out
         yield run, Known(status, nan if score is None else score, curve[-1] if curve else nan)
+
+
+#: The columns that every file has, without an empty cell.
+TEXTS = (
+    "id", "problem", "optimizer", "plugin", "version", "status", "reason", "budget", "sampler", "dtype", "schedule",
+    "fingerprint",
+)  # fmt: skip
+WHOLE = ("seed", "parameters", "steps", *COUNTS, "samples", "batch")
+#: The columns of numbers that may be empty.
+NUMBERS = ("minimum", "time_limit", "diverged_at", "seconds", "evaluation_share")
+
+
+def check_columns(table: Any) -> None:
+    """Refuse a table that readers of results would stumble over, whatever its metadata say."""
+    from pyarrow import types  # heavy
+
+    def number(kind: Any) -> bool:
+        return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_null(kind))
+
+    def points(kind: Any) -> bool:
+        return bool(types.is_null(kind) or (types.is_list(kind) and number(kind.value_type)))
+
+    kinds = dict(zip(table.schema.names, table.schema.types, strict=True))
+    curves = [name for name in kinds if name.startswith("curve:")]
+    needed = [*TEXTS, *WHOLE, *NUMBERS, *(f"curve:{name}" for name in ("step", *COUNTS) if curves)]
+    missing = [name for name in needed if name not in kinds]
+    if missing:
+        raise ValueError(f"no column '{missing[0]}'")
+    final = [name for name in kinds if name.startswith("final:")]
+    wrong = [name for name in TEXTS if not types.is_string(kinds[name])]
+    wrong += [name for name in WHOLE if not types.is_integer(kinds[name])]
+    wrong += [name for name in (*NUMBERS, *final) if not number(kinds[name])]
+    wrong += [name for name in curves if not points(kinds[name])]
+    wrong += [name for name in (*TEXTS, *WHOLE) if table[name].null_count]
+    if wrong:
+        raise ValueError(f"column '{wrong[0]}' does not hold what it should")
 
 
 def _column(name: str, values: list[Any]) -> Any:

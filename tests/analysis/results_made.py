@@ -11,17 +11,17 @@ from optibench.results import Results
 
 
 def made(scores, *, tunings=("lr",), points=None, runs=None, **protocol):
-    """``scores``: problem -> contender -> scores by seed. ``points``: (problem, contender) -> rows (step, loss).
+    """``scores``: problem -> method -> scores by seed. ``points``: (problem, method) -> rows (step, loss).
 
-    ``runs``: what to change in a row, by id ``problem/contender/seed``.
+    ``runs``: what to change in a row, by id ``problem/method/seed``.
     """
     rows, lists, chosen = [], [], []
-    for problem, contenders in scores.items():
-        for name, values in contenders.items():
+    for problem, methods in scores.items():
+        for name, values in methods.items():
             ids = [f"{problem}/{name}/{seed}" for seed in range(len(values))]
             for tuning in tunings:
-                told = {"problem": problem, "optimizer": name, "tuning": tuning, "settings": {"lr": 0.1}, "trials": 3}
-                chosen.append({**told, "runs": ids})
+                where = {"problem": problem, "optimizer": name, "tuning": tuning}
+                chosen.append({**where, "settings": {"lr": 0.1}, "trials": 3, "runs": ids})
             for seed, (run, value) in enumerate(zip(ids, values, strict=True)):
                 bad = value is None
                 curve = (points or {}).get((problem, name), [(0, 10.0), (5, 5.0), (10, np.nan if bad else value)])
@@ -44,4 +44,4 @@ def made(scores, *, tunings=("lr",), points=None, runs=None, **protocol):
                 )
     facts = {"compare": "optimizer", "rows": chosen, "trials": [], "targets": [], "contains": [], **protocol}
     frame = pd.DataFrame(rows).astype({"minimum": float, "diverged_at": float})
-    return Results(Path("nowhere"), frame, {}, facts, pd.DataFrame(lists))
+    return Results(Path("nowhere"), frame, protocol=facts, points=pd.DataFrame(lists))

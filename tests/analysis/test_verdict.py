@@ -12,37 +12,44 @@ MIXED = [x + 0.3 * (-1) ** place for place, x in enumerate(UP)]
 LOST = [None] * 10
 
 
-def said(contenders, problem="p"):
-    return made({problem: contenders}).verdict()["sentence"][1]
+def sentence_of(methods):
+    return made({"p": methods}).verdict()["sentence"][1]
 
 
 @pytest.mark.parametrize(
-    ("contenders", "words"),
+    ("methods", "words"),
     [
-        ({"a": LOST, "b": LOST}, "On p no run finished, so nothing can be ranked."),
-        ({"a": UP}, "On p only a ran, to a loss 1.4: there is nothing to compare it with."),
-        ({"a": [1.0], "b": [2.0]}, "On p a has the lowest loss 1, but on one seed no difference can be told."),
+        ({"a": LOST, "b": LOST}, "On p no run finished, so no ranking is possible."),
+        ({"a": UP}, "On p only a was run, with a median loss of 1.4: there is nothing to compare."),
+        ({"a": [1.0], "b": [2.0]}, "On p a has the lowest loss, 1, but one seed is too few to test differences."),
         (
             {"a": [2.0] * 3, "b": [2.0] * 3},
-            "On p all 2 contenders reach the same loss 2, so they cannot be told apart.",
+            "On p all 2 methods reach the same loss, 2, so they are not statistically distinguishable.",
         ),
-        ({"a": UP, "b": WORSE}, "On p a is best, at a loss 1.4; b is worse (Holm p <= .002)."),
-        ({"a": UP, "b": WORSE, "c": LOST}, "On p a is best, at a loss 1.4; b and c are worse (Holm p <= .004)."),
+        (
+            {"a": UP, "b": WORSE},
+            "On p a is best, with a median loss of 1.4; b is significantly worse (Holm p <= .002).",
+        ),
+        (
+            {"a": UP, "b": WORSE, "c": LOST},
+            "On p a is best, with a median loss of 1.4; b and c are significantly worse (Holm p <= .004).",
+        ),
         (
             {"a": UP, "b": MIXED, "c": WORSE},
-            "On p a has the lowest loss 1.4; a and b cannot be told apart (Holm p >= 1.00); c is worse than a.",
+            "On p a has the lowest median loss, 1.4; a and b are not statistically distinguishable (Holm p >= 1.00). "
+            "c is significantly worse than a.",
         ),
     ],
 )
-def test_a_problem_in_words(contenders, words):
-    assert said(contenders) == words
+def test_a_problem_in_words(methods, words):
+    assert sentence_of(methods) == words
 
 
-def test_not_enough_seeds_to_tell_says_about_how_many_would():
+def test_what_is_inconclusive_says_about_how_many_more_seeds_are_needed():
     results = made({"p": {"a": [1.0, 1.2, 1.1, 1.3], "b": [1.4, 1.5, 1.2, 1.9]}})
     row = results.verdict().iloc[1]
     assert row["more_seeds"] == results.pairwise("a", "b")["more_seeds"].iloc[0] > 0
-    assert row["sentence"].endswith(f"not enough seeds to tell, about {row['more_seeds']} more would.")
+    assert row["sentence"].endswith(f": inconclusive; about {row['more_seeds']} more seeds needed.")
 
 
 def test_the_measure_is_named():
@@ -50,7 +57,7 @@ def test_the_measure_is_named():
     assert (
         made({"p": {"a": UP, "b": UP}}, runs=runs)
         .verdict()["sentence"][1]
-        .startswith("On p a is best, at a test loss 3;")
+        .startswith("On p a is best, with a median test loss of 3;")
     )
 
 
@@ -63,21 +70,25 @@ def test_one_problem_is_the_whole():
     ("table", "words"),
     [
         ({"p": {"a": UP}, "q": {"a": UP}}, "Only a was run, on 2 problems: there is nothing to compare."),
-        ({"p": {"a": UP}, "q": {"b": UP}}, "No problem has runs of every contender, so there is no rank over all."),
+        (
+            {"p": {"a": UP}, "q": {"b": UP}},
+            "No problem has runs of every method, so there is no ranking over problems.",
+        ),
         (
             {"p": {"a": LOST, "b": LOST}, "q": {"a": LOST, "b": LOST}},
-            "No run of any contender finished, so nothing can be ranked.",
+            "No run of any method finished, so no ranking is possible.",
         ),
         (
             {"p": {"a": UP, "b": WORSE}, "q": {"a": WORSE, "b": UP}, "r": {"a": UP, "b": WORSE}},
             "a is best on 2 of 3 problems and has the best mean rank, 1.33 of 2 (95 % interval 1.33 to 1.33 over "
-            "seeds); 3 problems are too few to tell 2 contenders apart over problems, it takes 6. a is alone ahead "
-            "on p and r and beaten on q (by b).",
+            "seeds); to test 2 methods over problems, at least 6 problems are needed, and there are 3. a is "
+            "significantly better than all others on p and r and significantly worse on q (than b).",
         ),
         (
             {f"p{i}": {"a": UP, "b": WORSE, "c": LOST} for i in range(7)},
             "a is best on 7 of 7 problems and has the best mean rank, 1.00 of 3 (95 % interval 1.00 to 1.00 over "
-            "seeds); b and c are worse than a (Holm p <= .03). a is alone ahead on p0, p1, p2, p3, p4, p5 and p6.",
+            "seeds); b and c are significantly worse than a (Holm p <= .03). a is significantly better than all others "
+            "on p0, p1, p2, p3, p4, p5 and p6.",
         ),
     ],
 )
@@ -89,24 +100,26 @@ def test_a_mean_rank_that_is_shared_is_called_so():
     later = [x + 0.01 for x in MIXED]
     sentence = made({"p": {"a": UP, "b": later}, "q": {"a": later, "b": UP}}).verdict()["sentence"][0]
     assert sentence.startswith("a is best on 1 of 2 problems and shares the best mean rank with b, 1.50 of 2 (95 % ")
-    assert sentence.endswith("On no problem is a alone ahead, nor beaten.")
+    assert sentence.endswith(" a has no significant win or loss on any problem.")
 
 
 def test_worse_than_both_is_said_where_both_were_tested():
     table = {f"p{i}": {"a": UP, "b": MIXED if i % 2 else [x - 0.01 for x in UP], "c": WORSE} for i in range(9)}
     results = made(table)
     sentence = results.verdict()["sentence"][0]
-    assert "a and b cannot be told apart (Holm p >= " in sentence or "b and a cannot be told apart" in sentence
-    assert "; c is worse than both" in sentence
+    words = "are not statistically distinguishable (Holm p >= "
+    assert f"a and b {words}" in sentence or f"b and a {words}" in sentence
+    assert "; c is significantly worse than both" in sentence
     pairs = results.pairwise().query("problem == 'all problems'").set_index(["a", "b"])["better"]
     assert pairs["a", "c"] == "a" and pairs["b", "c"] == "b" and pairs["a", "b"] == ""
 
 
-def test_worse_than_both_is_not_said_where_only_one_was_told():
+def test_worse_than_both_is_not_said_where_only_one_was_significant():
     far, near = [x + 2 for x in UP], [x - 0.01 for x in UP]
     table = {f"p{i}": {"a": UP, "b": far if i < 3 else near, "c": WORSE} for i in range(9)}
     sentence = made(table).verdict()["sentence"][0]
-    assert "a and b cannot be told apart" in sentence and "; c is worse than a. " in sentence
+    assert "a and b are not statistically distinguishable" in sentence
+    assert "; c is significantly worse than a. " in sentence
 
 
 def test_every_number_of_a_sentence_stands_in_a_table():
@@ -127,7 +140,7 @@ def test_every_number_of_a_sentence_stands_in_a_table():
     for row in verdict.iloc[1:].to_dict("records"):
         pairs = results.pairwise(row["best"], problem=row["problem"]).query("problem != 'all problems'")
         tied = pairs[pairs["better"] != row["best"]]
-        assert row["tied"] == ", ".join(tied["b"]) and ("cannot be told" in row["sentence"]) == bool(len(tied))
+        assert row["tied"] == tied["b"].tolist() and ("not statistically" in row["sentence"]) == bool(len(tied))
         if len(tied):
             assert row["p_tied"] == tied["p_holm"].min()
         board = results.leaderboard(problem=row["problem"]).iloc[0]

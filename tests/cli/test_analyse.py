@@ -8,7 +8,7 @@ import io
 import pytest
 
 import optibench as ob
-from optibench.cli.analyse_ import TABLES
+from optibench.analysis.declaration import analyses
 from optibench.results import Results
 
 
@@ -26,14 +26,14 @@ def test_without_a_table_the_verdict_and_the_ranks_are_printed(folder, command):
     assert "p_first" in out and "pairwise" not in out
 
 
-def test_every_table_is_printed_and_is_a_method_of_the_results(folder, command):
+def test_every_analysis_is_printed(folder, command):
     status, out, _ = command("analyse", folder, "all")
     assert status == 0
-    for name, what in TABLES.items():
-        assert f"{name.replace('_', ' ')}: {what}" in out and hasattr(Results, name)
+    for name, what in analyses(Results).items():
+        assert f"{name.replace('_', ' ')}: {what.summary}" in out
 
 
-def test_filters_choose_problems_contenders_seeds_and_tuning(folder, command):
+def test_filters_choose_problems_methods_seeds_and_tuning(folder, command):
     flags = ["--problem", "quadratic", "--optimizer", "gd", "--optimizer", "adam", "--seed", 0, "--seed", 1, "--csv"]
     status, out, _ = command("analyse", folder, "leaderboard", *flags, "--tuning", "default")
     rows = list(csv.DictReader(io.StringIO(out)))
@@ -44,7 +44,7 @@ def test_filters_choose_problems_contenders_seeds_and_tuning(folder, command):
 
 def test_what_cannot_be_concluded_is_said(folder, command):
     out = command("analyse", folder, "--optimizer", "gd", "--seed", 0)[1]
-    assert "note: one optimizer only, gd" in out and "note: quadratic: one seed only" in out
+    assert "note: only one optimizer, gd" in out and "note: quadratic: only one seed" in out
 
 
 @pytest.mark.parametrize(

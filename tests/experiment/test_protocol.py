@@ -97,7 +97,7 @@ def test_a_best_rate_at_the_edge_widens_the_grid_once_for_all_contenders_and_is_
         len(said) == 2
         and "gd on quadratic: its best learning rate, 0.0001, is on the grid boundary even after" in said[0]
     )
-    assert results.leaderboard()["lr_at_edge"].all()
+    assert results.leaderboard()["lr_on_boundary"].all()
 
 
 def test_a_grid_whose_best_rate_is_inside_stays_as_it_is(tmp_path):

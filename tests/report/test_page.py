@@ -9,9 +9,11 @@ from html import escape
 import pytest
 
 import optibench as ob
+from optibench.analysis.declaration import analyses
 from optibench.plugin.figure import Figure
 from optibench.plugin.registry import registry
-from optibench.report.page import TABLES, number, write_report
+from optibench.report.page import number, write_report
+from optibench.results import Results
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def test_the_page_is_offline(page):
 def test_figures_and_tables_lie_beside_the_page(page):
     names = {str(path.relative_to(page.parent)) for path in page.parent.rglob("*") if path.is_file()}
     figures = {f"figures/{name}.{kind}" for name in registry()["figure"] for kind in ("png", "svg")}
-    assert names == {"index.html", *figures, "tables/runs.csv", *(f"tables/{name}.csv" for name in TABLES)}
+    assert names == {"index.html", *figures, "tables/runs.csv", *(f"tables/{name}.csv" for name in analyses(Results))}
     linked = set(re.findall(r'href="(tables/[^"]+)"', page.read_text()))
     assert linked == {name for name in names if name.startswith("tables/")}
 
@@ -51,12 +53,12 @@ def test_the_page_says_what_was_run_who_led_and_what_diverged(results, page):
         assert fingerprint in text
     for sentence in results.verdict()["sentence"]:
         assert escape(sentence) in text
-    assert "What did not finish" in text and "diverged" in text
+    assert "Failed and diverged runs" in text and "diverged" in text
 
 
 def test_the_page_states_the_protocol_and_what_cannot_be_concluded(results, page):
     text = html.unescape(page.read_text())
-    assert "the same trials and budget for all contenders on a problem" in text and "each on 3 other seeds" in text
+    assert "the same trials and budget for all methods on a problem" in text and "each on 3 tuning seeds" in text
     for line in results.compare().caveats:
         assert line in text
     for target in results.protocol["targets"]:
@@ -94,7 +96,7 @@ def test_a_figure_that_raises_costs_itself_only(results, tmp_path):
         raise KeyError("no such column")
 
     figures = [Figure("bad", "Bad", "never", broken, {}), registry().get("figure", "learning-rate")]
-    text = write_report(results, tmp_path, figures).read_text()
+    text = write_report(results, results.tables(), tmp_path, figures).read_text()
     assert "The figure bad could not be drawn: KeyError" in text
     assert (tmp_path / "figures/learning-rate.png").exists()
 
@@ -118,4 +120,4 @@ def test_a_statistic_that_does_not_exist_is_not_called_unfinished(tmp_path):
     results = ob.run(["quadratic:condition=10", "quadratic:condition=20"], "gd", **facts)
     assert results.ranks().attrs["friedman"].iman_davenport == float("inf")
     text = results.report(tmp_path).read_text()
-    assert "F does not exist, for all problems rank alike" in text and "F unfinished" not in text
+    assert "F is undefined, because all problems have the same ranking" in text and "F unfinished" not in text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, nan
+from typing import Literal
 
 import numpy as np
 from scipy import stats
@@ -71,9 +72,10 @@ def wilcoxon(differences: object) -> float:
 class Paired:
     """Scores of a and b on n common seeds compared: differences are a - b, below 0 where a is better.
 
-    ``mean`` is nan, for it does not exist, when some differences are inf and some -inf. ``low`` and ``high`` are of the
-    mean if all differences are finite, else of the median; ``method`` says which and how. ``p`` is of the signed-rank
-    test, ``more`` how many more seeds would settle it. ``better`` is "a" or "b" where the interval excludes 0, else "".
+    ``mean`` is nan, for it does not exist, when some differences are inf and some -inf. ``low`` and ``high`` are of
+    ``statistic``, the mean if all differences are finite, else the median; ``method`` is how (see Interval). ``p`` is
+    of the signed-rank test, ``more`` how many more seeds would settle it. ``better`` is "a" or "b" where the interval
+    excludes 0, else "".
     """
 
     n: int
@@ -81,6 +83,7 @@ class Paired:
     mean: float
     low: float
     high: float
+    statistic: Literal["mean", "median"]
     method: str
     p: float
     more: int
@@ -90,13 +93,14 @@ class Paired:
 def paired(a: object, b: object, *, confidence: float = 0.95, replicates: int = 10_000, seed: int = 0) -> Paired:
     """Compare scores on common seeds: swapping a and b swaps the signs and nothing else. See Paired."""
     d = differences(a, b)
-    of, statistic = ("mean", _mean) if np.isfinite(d).all() else ("median", _median)
+    finite = bool(np.isfinite(d).all())
+    statistic = _mean if finite else _median
     interval = bootstrap(
         d,
         lambda strata: statistic(strata[0]),
         replicates=replicates,
         confidence=confidence,
-        method="bca" if of == "mean" else "percentile",
+        method="bca" if finite else "percentile",
         seed=seed,
     )
     return Paired(
@@ -105,7 +109,8 @@ def paired(a: object, b: object, *, confidence: float = 0.95, replicates: int = 
         mean=nan if {-inf, inf} <= set(d.tolist()) else float(_mean(d)),
         low=interval.low,
         high=interval.high,
-        method=f"{of}, {interval.method}",
+        statistic="mean" if finite else "median",
+        method=interval.method,
         p=wilcoxon(d),
         more=more_seeds(d),
         better="a" if interval.high < 0 else "b" if interval.low > 0 else "",

@@ -20,8 +20,8 @@ def performance_profile(costs: object, factors: object) -> Array:
 
     rho of Dolan & Moré 2002, Math. Programming 91, 201-213. The best is the best of these k: see above.
     """
-    found = _costs(costs)
-    return _shares(_ratios(found), np.isfinite(found), factors)
+    array = _costs(costs)
+    return _shares(_ratios(array), np.isfinite(array), factors)
 
 
 def data_profile(costs: object, sizes: object, budgets: object) -> Array:
@@ -29,10 +29,10 @@ def data_profile(costs: object, sizes: object, budgets: object) -> Array:
 
     d of Moré & Wild 2009, SIAM J. Optim. 20, 172-191. It depends on the field if the field's best sets the target.
     """
-    found, n = _costs(costs), np.asarray(sizes, float)
-    if n.shape != found.shape[:1] or not np.all(n >= 0):
-        raise InputError(f"sizes have shape {n.shape}; there must be one number of parameters for each of {len(found)}")
-    return _shares(found / (n[:, None] + 1), np.isfinite(found), budgets)
+    array, n = _costs(costs), np.asarray(sizes, float)
+    if n.shape != array.shape[:1] or not np.all(n >= 0):
+        raise InputError(f"sizes have shape {n.shape}; there must be one number of parameters for each of {len(array)}")
+    return _shares(array / (n[:, None] + 1), np.isfinite(array), budgets)
 
 
 def ecdf(hits: object, budgets: object) -> Array:
@@ -41,8 +41,8 @@ def ecdf(hits: object, budgets: object) -> Array:
     COCO's runtime distribution (Hansen et al. 2021, Optim. Methods & Software 36, 114-144), without its simulated
     restarts. It depends on the field only where targets do.
     """
-    found = _costs(hits)
-    return _shares(found, np.isfinite(found), budgets)
+    array = _costs(hits)
+    return _shares(array, np.isfinite(array), budgets)
 
 
 def algoperf(costs: object, tau_max: float = 4.0, exact: bool = False) -> Array:
@@ -53,11 +53,11 @@ def algoperf(costs: object, tau_max: float = 4.0, exact: bool = False) -> Array:
     """
     if not 1 < tau_max < inf:
         raise InputError(f"algoperf: tau_max = {tau_max:g} must be above 1 and finite")
-    found = _costs(costs)
+    array = _costs(costs)
     if exact:
-        return np.maximum(tau_max - _ratios(found), 0.0).mean(axis=0) / (tau_max - 1)
+        return np.maximum(tau_max - _ratios(array), 0.0).mean(axis=0) / (tau_max - 1)
     tau = np.linspace(1, tau_max, 100)
-    return np.trapezoid(performance_profile(found, tau), tau, axis=1) / (tau_max - 1)
+    return np.trapezoid(performance_profile(array, tau), tau, axis=1) / (tau_max - 1)
 
 
 def area_over_curve(
@@ -94,13 +94,13 @@ def _quality(loss: Array, low: float, high: float) -> Array:
 
 
 def _costs(costs: object) -> Array:
-    found = np.asarray(costs, float)
-    if found.ndim != 2 or 0 in found.shape:
-        raise InputError(f"costs have shape {found.shape}; they must be (problems, optimizers), at least one of each")
-    if not np.all(found >= 0):
-        row, column = np.argwhere(~(found >= 0))[0]
-        raise InputError(f"costs[{row}, {column}] is {found[row, column]:g}; a cost is 0 or more, inf if not solved")
-    return found
+    array = np.asarray(costs, float)
+    if array.ndim != 2 or 0 in array.shape:
+        raise InputError(f"costs have shape {array.shape}; they must be (problems, optimizers), at least one of each")
+    if not np.all(array >= 0):
+        row, column = np.argwhere(~(array >= 0))[0]
+        raise InputError(f"costs[{row}, {column}] is {array[row, column]:g}; a cost is 0 or more, inf if not solved")
+    return array
 
 
 def _ratios(costs: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Optimizers ranked over problems, and which of them can be told apart by it (Demšar 2006, JMLR 7, 1-30).
+"""Optimizers ranked over problems, and which of them differ significantly (Demšar 2006, JMLR 7, 1-30).
 
 ``scores`` is (N, k): N problems, k optimizers, lower is better; inf did not finish, and ties with other inf. Notation:
 R (k,) rank sums, S their sum of squares about the mean, V that of all N k ranks, which is N k (k^2 - 1) / 12 without
@@ -21,13 +21,13 @@ from optibench.plugin.types import Array
 
 def ranks(scores: object) -> Array:
     """(N, k): ranks within each problem, 1 is the lowest score; ties share their average."""
-    found = np.asarray(scores, float)
-    if found.ndim != 2 or 0 in found.shape:
-        raise InputError(f"scores have shape {found.shape}; they must be (problems, optimizers), at least one of each")
-    if np.isnan(found).any():
-        row, column = np.argwhere(np.isnan(found))[0]
+    array = np.asarray(scores, float)
+    if array.ndim != 2 or 0 in array.shape:
+        raise InputError(f"scores have shape {array.shape}; they must be (problems, optimizers), at least one of each")
+    if np.isnan(array).any():
+        row, column = np.argwhere(np.isnan(array))[0]
         raise InputError(f"scores[{row}, {column}] is nan; an optimizer that did not finish must be inf")
-    return stats.rankdata(found, axis=1)
+    return stats.rankdata(array, axis=1)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _rank_error(k: int, n: int) -> float:
 
 
 def critical_difference(k: int, n: int, alpha: float = 0.05) -> float:
-    """Mean ranks this far apart differ, for all pairs of k optimizers on n problems at once: Nemenyi 1963.
+    """Mean ranks that differ by more do so significantly, for all pairs of k optimizers on n problems: Nemenyi 1963.
 
     Demšar 2006, section 3.2.2: q of the Studentized range with infinite degrees of freedom, over sqrt(2).
     """
@@ -187,10 +187,10 @@ def _signed_rank(a: Array, b: Array) -> float:
 def _pairs(k: int, p: Callable[[Array, Array], Array]) -> Array:
     """(k, k), symmetric, ones on the diagonal, from p of the pairs i < j."""
     i, j = np.triu_indices(k, 1)
-    found = np.ones((k, k))
+    matrix = np.ones((k, k))
     if len(i):
-        found[i, j] = found[j, i] = p(i, j)
-    return found
+        matrix[i, j] = matrix[j, i] = p(i, j)
+    return matrix
 
 
 def _holm_pairs(p: Array) -> Array:
@@ -202,29 +202,29 @@ def holm(p: object) -> Array:
 
     The i-th smallest times m - i + 1, no less than the ones before, at most 1: Holm 1979, Scand. J. Stat. 6, 65-70.
     """
-    found = np.asarray(p, float)
-    if found.ndim != 1 or not np.all((found >= 0) & (found <= 1)):
-        raise InputError(f"holm: p-values must be one row of numbers from 0 to 1, not {found}")
-    order = np.argsort(found, kind="stable")
-    adjusted = np.empty_like(found)
-    adjusted[order] = np.minimum(np.maximum.accumulate(found[order] * np.arange(len(found), 0, -1)), 1.0)
+    array = np.asarray(p, float)
+    if array.ndim != 1 or not np.all((array >= 0) & (array <= 1)):
+        raise InputError(f"holm: p-values must be one row of numbers from 0 to 1, not {array}")
+    order = np.argsort(array, kind="stable")
+    adjusted = np.empty_like(array)
+    adjusted[order] = np.minimum(np.maximum.accumulate(array[order] * np.arange(len(array), 0, -1)), 1.0)
     return adjusted
 
 
 def cliques(mean_ranks: Array, differ: Array) -> list[tuple[int, ...]]:
-    """The bars of a critical-difference diagram (Demšar 2006, figure 1): who cannot be told from one another.
+    """The bars of a critical-difference diagram (Demšar 2006, figure 1): which are not statistically distinguishable.
 
     The largest groups of two or more, neighbours by mean rank, in which no pair differs; ``differ`` (k, k) is boolean.
     Groups and their members come by mean rank, equal ones in the order of their columns, which the numbers name.
     """
     order = np.argsort(mean_ranks, kind="stable")
-    apart = np.asarray(differ, bool)[np.ix_(order, order)]
+    differs = np.asarray(differ, bool)[np.ix_(order, order)]
     groups, reached = [], 1
     for start in range(len(order)):
         stop = start + 1
-        while stop < len(order) and not apart[stop, start:stop].any():
+        while stop < len(order) and not differs[stop, start:stop].any():
             stop += 1
         if stop > max(reached, start + 1):
-            groups.append(tuple(int(place) for place in order[start:stop]))
+            groups.append(tuple(int(index) for index in order[start:stop]))
             reached = stop
     return groups
