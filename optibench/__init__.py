@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from optibench.errors import InputError
+from optibench.errors import InputError, PluginError, StoreError
 from optibench.plugin import VERSION
 from optibench.plugin.figure import Figure
 from optibench.plugin.functions import activation, executor, loss, metric, schedule
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 __all__ = [
-    "Figure", "InputError", "Problem", "Suite", "activation", "blocks_of", "executor", "hookimpl", "load", "loss",
-    "metric", "minimize", "optimizer", "problem", "run", "schedule", "wrapper",
+    "Figure", "InputError", "PluginError", "Problem", "StoreError", "Suite", "activation", "blocks_of", "executor",
+    "hookimpl", "load", "loss", "metric", "minimize", "optimizer", "problem", "run", "schedule", "wrapper",
 ]  # fmt: skip
 
 

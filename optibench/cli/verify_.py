@@ -35,7 +35,7 @@ def command(
     found = find(folders, modules)
     if "deepobs" in optimizers:
         if len(optimizers) > 1:
-            raise InputError("deepobs is no optimizer: verify it by itself")
+            raise InputError("deepobs is not an optimizer; verify it alone")
         context.exit(_deepobs(found, as_json))
     from optibench.verify import verify
 

@@ -66,8 +66,8 @@ class Batches:
         return self._examples() if self.draws is None else (*self._examples(), *self._noise(self.draws))
 
     def _noise(self, draws: Callable[..., tuple[Array, ...]]) -> Iterator[Array]:
-        for every in zip(*(draws(rng, self.batch) for rng in self.noise), strict=True):
-            stacked = np.stack(every)
+        for arrays in zip(*(draws(rng, self.batch) for rng in self.noise), strict=True):
+            stacked = np.stack(arrays)
             yield stacked if self.shared else stacked[self.rows]
 
     def _examples(self) -> tuple[Array, ...]:

@@ -9,16 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from optibench.engine import measure as recording
 from optibench.engine.external import begin
 from optibench.engine.probe import Watch
-from optibench.engine.records import Cohort, Ending, Outcome
-from optibench.engine.state import LARGEST, RuleError, Training, rows
-from optibench.errors import InputError, reason
+from optibench.engine.records import Cohort, Ending, Outcome, Point, Status
+from optibench.engine.state import LARGEST, Training, rows
+from optibench.errors import InputError, StoreError, reason
 from optibench.plugin.functions import Metric
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
@@ -39,11 +38,11 @@ def train(
     schedule: Callable[..., float],
     metrics: list[Metric],
     deadline: float = float("inf"),
-    on_point: Callable[[dict[str, Any]], None] | None = None,
+    on_point: Callable[[Point], None] | None = None,
 ) -> Outcome:
     """Train a cohort to the end of its budget, or to ``deadline`` on the monotonic clock.
 
-    ``on_point`` sees every recorded point as it is made. Nothing that a rule raises comes out.
+    ``on_point`` sees every recorded point as it is made. Nothing that a rule raises comes out; StoreError does.
     """
     exact, problem = problem, problem.astype(cohort.dtype)
     outcome = Outcome([Ending() for _ in cohort.runs], [])
@@ -55,9 +54,13 @@ def train(
             _loop(training, watch, outcome, metrics, deadline, on_point)
             outcome.seconds_per_step = _time_alone(cohort, problem, rule, schedule)
         except CohortTimeout:
-            _end_all(training, outcome, "timeout", "the time limit of its cohort ran out")
+            _end_all(training, outcome, Status.TIMEOUT, "the time limit of its cohort ran out")
+        except StoreError:
+            raise
         except Exception as error:
-            _end_all(training, outcome, "failed", _blame(error))
+            # what the package raises says what is wrong by itself
+            text = str(error) if isinstance(error, InputError) else reason(error)
+            _end_all(training, outcome, Status.FAILED, text)
     return outcome
 
 
@@ -67,7 +70,7 @@ def _loop(
     outcome: Outcome,
     metrics: list[Metric],
     deadline: float,
-    on_point: Callable[[dict[str, Any]], None] | None,
+    on_point: Callable[[Point], None] | None,
 ) -> None:
     cohort, problem = training.cohort, training.problem
     part = recording.part(problem)
@@ -76,8 +79,8 @@ def _loop(
         some = np.ones(len(training.alive), bool) if some is None else some
         solution = training.solution if some.all() else rows(training.solution, some)
         columns = recording.measure(part, solution, metrics)
-        point = {"step": training.t, "runs": training.alive[some], "columns": columns}
-        point["counts"] = {name: count[some] for name, count in training.counts.items()}
+        counts = {name: count[some] for name, count in training.counts.items()}
+        point = Point(step=training.t, runs=training.alive[some], counts=counts, columns=columns)
         if training.w.shape[1] == 2:
             columns["w0"], columns["w1"] = solution.T.copy()
         outcome.points.append(point)
@@ -124,7 +127,7 @@ def _diverge(training: Training, watch: Watch, outcome: Outcome, gone: Array) ->
         return
     for row, why in zip(np.flatnonzero(gone).tolist(), watch.diverged(training, gone), strict=True):
         text = f"the loss was not finite, or {GROWTH:g} times that at the start, after step {training.t}"
-        _end(training, outcome, row, "diverged", text)
+        _end(training, outcome, row, Status.DIVERGED, text)
         ending = outcome.endings[training.alive[row]]
         ending.diverged_at, ending.why = training.t, why
 
@@ -143,11 +146,11 @@ def _finish(
     under = finite & _under_floor(columns["loss"], training, places)
     for place, row in enumerate(places.tolist()):
         if under[place]:
-            found, minimum = columns["loss"][place], problem.minimum
-            text = f"loss {found:.9g} is under the minimum of '{problem.name}', {minimum:.9g}: one of the two is wrong"
-            _end(training, outcome, row, "failed", text)
+            loss, minimum = columns["loss"][place], problem.minimum
+            text = f"loss {loss:.9g} is below the minimum of '{problem.name}', {minimum:.9g}: one of the two is wrong"
+            _end(training, outcome, row, Status.FAILED, text)
         elif finite[place]:
-            _end(training, outcome, row, "finished", "")
+            _end(training, outcome, row, Status.FINISHED, "")
             ending = outcome.endings[training.alive[row]]
             ending.final, ending.why = {name: float(v[place]) for name, v in columns.items()}, whys[place]
 
@@ -161,29 +164,20 @@ def _under_floor(loss: Array, training: Training, places: Array) -> Array:
     return loss < minimum - np.maximum(rounding, 1e-9 * max(1.0, abs(minimum)))
 
 
-def _end(training: Training, outcome: Outcome, row: int, status: str, text: str) -> None:
+def _end(training: Training, outcome: Outcome, row: int, status: Status, text: str) -> None:
     ending = outcome.endings[training.alive[row]]
     ending.status, ending.reason, ending.steps = status, text, training.t
     ending.counts = {name: int(count[row]) for name, count in training.counts.items()}
 
 
-def _end_all(training: Training | None, outcome: Outcome, status: str, text: str) -> None:
+def _end_all(training: Training | None, outcome: Outcome, status: Status, text: str) -> None:
     if training is not None:
         for row in range(len(training.alive)):
-            if outcome.endings[training.alive[row]].status == "running":
+            if outcome.endings[training.alive[row]].status is Status.RUNNING:
                 _end(training, outcome, row, status, text)
     for ending in outcome.endings:
-        if ending.status == "running":
+        if ending.status is Status.RUNNING:
             ending.status, ending.reason = status, text
-
-
-def _blame(error: Exception) -> str:
-    """Why a rule or a problem failed, in one line."""
-    if isinstance(error, RuleError | InputError):
-        return str(error)
-    if "read-only" in str(error):
-        return f"{reason(error)}: inputs are read-only; a rule returns new arrays and changes nothing in place"
-    return reason(error)
 
 
 def _time_alone(cohort: Cohort, problem: Problem, rule: Optimizer, schedule: Callable[..., float]) -> float:

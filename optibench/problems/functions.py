@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy import cos, exp, sin, sqrt
 
+from optibench.errors import SettingError
 from optibench.plugin.problem import Problem, ProblemFactory, blocks_of, problem
 from optibench.plugin.types import Array
-from optibench.problems.analytic import rosenbrock
+from optibench.problems.analytic import at_least, rosenbrock
 
 Formula = Callable[[Array], tuple[Array, Array]]
 Box = tuple[tuple[float, float], ...]
@@ -25,7 +26,7 @@ def function_problem(
     name: str,
     formula: Formula,
     box: tuple[float, float] | Box,
-    start: Callable[[np.random.Generator], Any],
+    start: Callable[[np.random.Generator], Array],
     dimension: int = 2,
     **facts: Any,
 ) -> Problem:
@@ -74,18 +75,13 @@ def within(low: float, high: float, dimension: int) -> Callable[[np.random.Gener
     return lambda rng: rng.uniform(low, high, dimension)
 
 
-def at_least(dimension: int, least: int = 1) -> None:
-    if dimension < least:
-        raise ValueError(f"dimension = {dimension} must be at least {least}")
-
-
 # Of any dimension.
 
 
 @problem
 def sphere(*, dimension: int = 10) -> Problem:
     """The sum of squares."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
     return function_problem(
         "sphere",
         lambda w: ((w * w).sum(axis=-1), 2 * w),
@@ -101,9 +97,7 @@ def sphere(*, dimension: int = 10) -> Problem:
 @problem
 def ellipsoid(*, dimension: int = 10, condition: float = 1e6) -> Problem:
     """Squares along the axes, weights evenly spaced in the logarithm from 1 to the condition number."""
-    at_least(dimension)
-    if condition < 1:
-        raise ValueError("condition must be at least 1")
+    at_least(1, dimension=dimension, condition=condition)
     weights = np.geomspace(1, condition, dimension)
 
     def formula(w: Array) -> tuple[Array, Array]:
@@ -125,7 +119,7 @@ def ellipsoid(*, dimension: int = 10, condition: float = 1e6) -> Problem:
 @problem
 def styblinski_tang(*, dimension: int = 2) -> Problem:
     """A quartic along every axis, with a valley that is deepest and one that is not: 2^n minima."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
     lowest, at = -39.16616570377142, -2.903534027771177
 
     def formula(w: Array) -> tuple[Array, Array]:
@@ -146,7 +140,7 @@ def styblinski_tang(*, dimension: int = 2) -> Problem:
 @problem
 def rastrigin(*, dimension: int = 2) -> Problem:
     """A bowl with a cosine on it: a minimum near every point of whole numbers, the lowest at 0."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
 
     def formula(w: Array) -> tuple[Array, Array]:
         each = w * w + 10 * (1 - cos(2 * pi * w))
@@ -167,7 +161,7 @@ def rastrigin(*, dimension: int = 2) -> Problem:
 @problem
 def ackley(*, dimension: int = 2) -> Problem:
     """A wavy plain that falls into a funnel at 0, where it has a tip and no slope."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
 
     def formula(w: Array) -> tuple[Array, Array]:
         r = sqrt((w * w).sum(axis=-1, keepdims=True) / dimension)
@@ -193,7 +187,7 @@ def ackley(*, dimension: int = 2) -> Problem:
 @problem
 def griewank(*, dimension: int = 2) -> Problem:
     """A wide bowl with a product of cosines on it: thousands of shallow minima, the lowest at 0."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
     roots = np.sqrt(np.arange(1, dimension + 1))
 
     def formula(w: Array) -> tuple[Array, Array]:
@@ -218,7 +212,7 @@ def griewank(*, dimension: int = 2) -> Problem:
 @problem
 def levy(*, dimension: int = 2) -> Problem:
     """Waves that grow with the distance from 1, where the lowest of many minima lies."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
 
     def formula(w: Array) -> tuple[Array, Array]:
         u = 1 + (w - 1) / 4
@@ -391,8 +385,7 @@ def monkey_saddle() -> Problem:
 @problem
 def ravine(*, condition: float = 100.0) -> Problem:
     """(x^2 + condition y^2) / 2 from the end of its long axis: steep walls, a flat floor."""
-    if condition < 1:
-        raise ValueError("condition must be at least 1")
+    at_least(1, condition=condition)
     return function_problem(
         "ravine",
         planar(lambda x, y: ((x * x + condition * y * y) / 2, x, condition * y)),
@@ -408,7 +401,7 @@ def ravine(*, condition: float = 100.0) -> Problem:
 def plateau(*, width: float = 1.0) -> Problem:
     """1 - exp(-|w|^2 / (2 width^2)) from where it is flat: the gradient is tiny until the hole is found."""
     if not width > 0:
-        raise ValueError("width must be more than 0")
+        raise SettingError(f"width = {width:g} must be above 0", "width")
 
     def function(x: Array, y: Array) -> tuple[Array, Array, Array]:
         hole = exp(-(x * x + y * y) / (2 * width**2))

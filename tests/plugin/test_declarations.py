@@ -68,7 +68,7 @@ def test_everything_that_is_supplied_can_be_asked_for():
 @pytest.mark.parametrize(
     "rule, complaint",
     [
-        (lambda w, gradd: w, "'wrong' asks for 'gradd', which nothing supplies; .* nearest: grad"),
+        (lambda w, gradd: w, "optimizer 'wrong': unknown argument 'gradd'; .* nearest: grad"),
         (lambda w, g, *, lr: w, "'wrong': hyperparameter 'lr' needs a default"),
         (lambda w, *rest: w, r"'wrong': \*rest declares nothing"),
         (lambda w, **rest: w, r"'wrong': \*rest declares nothing"),
@@ -80,7 +80,7 @@ def test_a_signature_that_declares_nothing_sensible_is_refused(rule, complaint):
 
 
 def test_a_misspelled_fact_says_the_nearest():
-    with pytest.raises(InputError, match="optimizer 'rule': no fact named 'refrence'; nearest: reference"):
+    with pytest.raises(InputError, match="no fact of optimizer 'rule' named 'refrence'; nearest: reference"):
 
         @optimizer(refrence="me")
         def rule(w, g):
@@ -132,8 +132,8 @@ def test_a_label_is_sorted_short_and_loses_no_digit(parameters, written):
 
 def test_nearest_names_one_or_all():
     assert nearest("adamm", ["adam", "gd"]) == "nearest: adam"
-    assert nearest("xyz", ["gd", "adam"]) == "there are: adam, gd"
-    assert nearest("xyz", []) == "there are: none"
+    assert nearest("xyz", ["gd", "adam"]) == "valid names: adam, gd"
+    assert nearest("xyz", []) == "valid names: none"
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

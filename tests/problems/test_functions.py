@@ -120,10 +120,10 @@ def test_over_all_examples_the_noise_is_gone_and_over_one_it_tilts(factory):
     ("name", "parameters", "words"),
     [
         ("sphere", {"dimension": 0}, "dimension = 0 must be at least 1"),
-        ("rosenbrock", {"dimension": 1}, "dimension must be at least 2"),
-        ("ravine", {"condition": 0.5}, "condition must be at least 1"),
-        ("plateau", {"width": 0.0}, "width must be more than 0"),
-        ("quadratic", {"spectrum": "logg"}, "spectrum = 'logg' is none; nearest: log"),
+        ("rosenbrock", {"dimension": 1}, "dimension = 1 must be at least 2"),
+        ("ravine", {"condition": 0.5}, "condition = 0.5 must be at least 1"),
+        ("plateau", {"width": 0.0}, "width = 0 must be above 0"),
+        ("quadratic", {"spectrum": "logg"}, "no spectrum named 'logg'; nearest: log"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(name, parameters, words):
