@@ -137,30 +137,30 @@ def _finish(
 ) -> None:
     """The final numbers of the runs in ``done``, on all examples."""
     columns = recording.measure(problem, rows(training.solution, done), metrics)
-    places = np.flatnonzero(done)
-    finite = np.isfinite(columns["loss"]) & (np.abs(columns["loss"]) <= training.scale[places])
+    ended = np.flatnonzero(done)
+    finite = np.isfinite(columns["loss"]) & (np.abs(columns["loss"]) <= training.scale[ended])
     lost = np.zeros(len(done), bool)
-    lost[places[~finite]] = True
+    lost[ended[~finite]] = True
     _diverge(training, watch, outcome, lost)
     whys = watch.finished(training, done)
-    under = finite & _under_floor(columns["loss"], training, places)
-    for place, row in enumerate(places.tolist()):
-        if under[place]:
-            loss, minimum = columns["loss"][place], problem.minimum
+    under = finite & _under_floor(columns["loss"], training, ended)
+    for index, row in enumerate(ended.tolist()):
+        if under[index]:
+            loss, minimum = columns["loss"][index], problem.minimum
             text = f"loss {loss:.9g} is below the minimum of '{problem.name}', {minimum:.9g}: one of the two is wrong"
             _end(training, outcome, row, Status.FAILED, text)
-        elif finite[place]:
+        elif finite[index]:
             _end(training, outcome, row, Status.FINISHED, "")
             ending = outcome.endings[training.alive[row]]
-            ending.final, ending.why = {name: float(v[place]) for name, v in columns.items()}, whys[place]
+            ending.final, ending.why = {name: float(v[index]) for name, v in columns.items()}, whys[index]
 
 
-def _under_floor(loss: Array, training: Training, places: Array) -> Array:
+def _under_floor(loss: Array, training: Training, ended: Array) -> Array:
     """Whether a loss is lower than any can be, by more than rounding."""
     minimum = training.problem.minimum
     if minimum is None:
         return np.zeros(len(loss), bool)
-    rounding = 100 * np.finfo(training.w.dtype).eps * training.scale[places] / GROWTH
+    rounding = 100 * np.finfo(training.w.dtype).eps * training.scale[ended] / GROWTH
     return loss < minimum - np.maximum(rounding, 1e-9 * max(1.0, abs(minimum)))
 
 

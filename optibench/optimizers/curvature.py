@@ -39,8 +39,8 @@ def strong_wolfe(w, d, step, loss, slope, value, grad, c1=1e-4, c2=0.9, most=25)
             break
         higher = ~(value(w + step * d, where=open_) <= loss + c1 * step * slope)
         new = dot(grad(w + step * d, where=open_), d)
-        found = ~higher & (magnitude(new) <= -c2 * slope)
-        open_ = open_ & ~found
+        accepted = ~higher & (magnitude(new) <= -c2 * slope)
+        open_ = open_ & ~accepted
         up = higher | (new > 0)
         high, low = where(open_ & up, step, high), where(open_ & ~up, step, low)
         middle = where(high < inf, (low + minimum(high, 1e300)) / 2, 2 * low)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from optibench.plugin.registry import registry
-from optibench.problems.functions import FUNCTIONS, NOISY
+from optibench.problems.functions import FUNCTIONS
+from optibench.problems.plane import NOISY, PLANE
 
 FACTORIES = registry()["problem"]
-NAMES = [factory.name for factory in FUNCTIONS]
+NAMES = [factory.name for factory in (*FUNCTIONS, *PLANE)]
 #: All global minimisers where there are several, to all digits that a double has.
 SEVERAL = {
     "branin": [(-pi, 12.275), (pi, 2.275), (3 * pi, 2.475)],
