@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from optibench.analysis.comparison import Comparison
-from optibench.errors import InputError
+from optibench.errors import StoreError
 from optibench.experiment.settings import TUNING
 from optibench.runner.store import RUNS, SURFACES, Store
 
@@ -197,7 +197,7 @@ def _chosen(path: Path) -> dict[str, Any]:
             if "score" in told and told["score"] is None:
                 told["score"] = float("inf")
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"'{path}' cannot be read; give the same command again, and it is written anew") from error
+        raise StoreError(f"'{path}' cannot be read; give the same command again, and it is written anew") from error
     return protocol
 
 
@@ -207,14 +207,14 @@ def load(folder: Path | str) -> Results:
 
     folder = Path(folder)
     if not (folder / RUNS).is_dir():
-        raise InputError(f"'{folder}' holds no results; run `optibench run --out {folder}` first")
+        raise StoreError(f"'{folder}' holds no results; run `optibench run --out {folder}` first")
     store = Store(folder)
     store.check()
     tables, left_out = store.tables()
     for line in left_out:
         warnings.warn(line, stacklevel=2)
     if not tables:
-        raise InputError(f"'{folder}' holds no finished run yet; run the same command again to go on")
+        raise StoreError(f"'{folder}' holds no finished run yet; run the same command again to go on")
     frame = pa.concat_tables(tables, promote_options="permissive").to_pandas()
     selection = folder / "selection.json"
     if selection.exists():
@@ -243,7 +243,7 @@ def load(folder: Path | str) -> Results:
     frame = frame.sort_values(["problem", "optimizer", "lr", "seed", "id"], ignore_index=True)
     rest = [name for name in frame if name not in FIRST and name not in lists]
     described = folder / "experiment.toml"
-    facts = tomllib.loads(described.read_text()) if described.exists() else {}
+    facts = tomllib.loads(described.read_text("utf-8")) if described.exists() else {}
     protocol = folder / "protocol.json"
     chosen = _chosen(protocol) if protocol.exists() else {}
     points = frame[lists].rename(columns=lambda name: name.removeprefix(CURVE))

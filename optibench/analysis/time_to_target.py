@@ -11,7 +11,7 @@ import pandas as pd
 from optibench.analysis.comparison import Comparison, compare, lower_median
 from optibench.analysis.stats.hitting_times import Reached, order, reached
 from optibench.analysis.stats.profiles import algoperf, area_over_curve, data_profile, ecdf, performance_profile
-from optibench.errors import InputError, nearest
+from optibench.errors import UnknownName
 from optibench.plugin.types import Array
 
 #: Shares of the budget at which contenders are also compared.
@@ -104,7 +104,7 @@ def profile(results: Any, comparison: Comparison, kind: str = "performance") -> 
     convergence curve. algoperf: AlgoPerf's score, by trapezoid and exact. All depend on the field of contenders.
     """
     if kind not in KINDS:
-        raise InputError(f"no profile named '{kind}'; {nearest(kind, KINDS)}")
+        raise UnknownName("profile", kind, KINDS)
     names = comparison.optimizers
     if kind == "area":
         return _area(results, comparison)

@@ -43,12 +43,12 @@ def command(
 ) -> None:
     """The numbers of the results in DIR: verdict and caveats, or the TABLEs that are named (`all` for every one)."""
     from optibench.cli.table import print_frame
-    from optibench.errors import InputError, nearest
+    from optibench.errors import UnknownName
     from optibench.results import load  # brings pandas
 
     for name in tables:
         if name not in (*TABLES, "all"):
-            raise InputError(f"no table named '{name}'; {nearest(name, TABLES)}")
+            raise UnknownName("table", name, TABLES)
     results = load(folder)
     chosen = {"problem": problems, "optimizer": optimizers, "seed": seeds}
     filters: dict[str, Any] = {key: list(value) for key, value in chosen.items() if value}

@@ -106,7 +106,7 @@ def _base(suite: str, flags: dict[str, Any], found: Registry) -> dict[str, Any]:
     if suite.endswith(".toml"):
         path = Path(suite)
         try:
-            facts = tomllib.loads(path.read_text())
+            facts = tomllib.loads(path.read_text("utf-8"))
         except OSError as error:
             raise InputError(f"cannot read '{suite}': {error.strerror}; give an experiment file or a suite") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

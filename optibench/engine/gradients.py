@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from optibench.errors import InputError
+from optibench.errors import SettingError
 from optibench.plugin.problem import Block
 from optibench.plugin.types import Array
 
@@ -28,9 +28,9 @@ class Transforms:
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if value is not None and not (number and 0 <= value < inf and (value or name == "l2")):
                 least = "0 or more" if name == "l2" else "more than 0"
-                raise InputError(f"{name} = {value!r}: must be a number, {least}")
+                raise SettingError(f"{name} = {value!r}: must be a number, {least}")
         if not isinstance(self.centralise, bool):
-            raise InputError(f"centralise = {self.centralise!r}: must be true or false")
+            raise SettingError(f"centralise = {self.centralise!r}: must be true or false")
 
     def __call__(self, g: Array, w: Array, blocks: tuple[Block, ...]) -> Array:
         """The gradient that the rule gets, (R, P), in g's dtype."""

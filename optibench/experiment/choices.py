@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from optibench.errors import InputError, nearest
+from optibench.errors import InputError, SettingError, UnknownName, nearest
 from optibench.plugin.choice import Choice
 from optibench.plugin.functions import Schedule
 from optibench.plugin.optimizer import Optimizer
@@ -32,7 +32,7 @@ def rates(lr: Any) -> tuple[float, ...]:
             low, high, count = lr.split(":")
             first, last = float(low), float(high)
             if int(count) < 1 or first > last or (int(count) == 1 and first != last):
-                raise InputError(f"lr '{lr}': LO must not exceed HI, COUNT must be at least 2; for example 1e-4:1:9")
+                raise SettingError(f"lr '{lr}': LO must not exceed HI, COUNT must be at least 2; for example 1e-4:1:9")
             usable = first > 0 and isfinite(last)
             values = (
                 [float(f"{rate:.6g}") for rate in np.geomspace(first, last, int(count))] if usable else [first, last]
@@ -46,23 +46,23 @@ def rates(lr: Any) -> tuple[float, ...]:
     except InputError:
         raise
     except (TypeError, ValueError):
-        raise InputError(f"lr {lr!r}: not a grid; write LO:HI:COUNT such as 1e-4:1:9, or a,b,c") from None
+        raise SettingError(f"lr {lr!r}: not a grid; write LO:HI:COUNT such as 1e-4:1:9, or a,b,c") from None
     for rate in values:
         if not (rate > 0 and isfinite(rate)):
-            raise InputError(f"lr {rate:g}: a learning rate must be positive and finite; for example 1e-4:1:9")
+            raise SettingError(f"lr {rate:g}: a learning rate must be positive and finite; for example 1e-4:1:9")
     if not values:
-        raise InputError("lr: no learning rate given; for example 1e-4:1:9")
+        raise SettingError("lr: no learning rate given; for example 1e-4:1:9")
     return tuple(sorted(set(values)))
 
 
 def _whole(key: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{key} = {value!r}: must be a whole number, at least 1")
+        raise SettingError(f"{key} = {value!r}: must be a whole number, at least 1")
 
 
 def _known(key: str, value: Any, names: Iterable[str]) -> None:
     if not isinstance(value, str) or value not in names:
-        raise InputError(f"no {key} named '{value}'; {nearest(str(value), names)}")
+        raise UnknownName(key, value, names)
 
 
 def _listed(items: Any) -> Sequence[Any]:
@@ -82,12 +82,12 @@ def choices(kind: str, item: Any, registry: Registry) -> list[Choice]:
         extra: dict[str, Any] = dict(_setting(kind, item, part) for part in settings.split(",") if settings)
     elif isinstance(item, Mapping):
         if "name" not in item:
-            raise InputError(f'{kind} {dict(item)}: no name; write name = "..."')
+            raise SettingError(f'{kind} {dict(item)}: no name; write name = "..."')
         name, extra = str(item["name"]), {key: value for key, value in item.items() if key != "name"}
     elif _is_choice(item):
         name, extra = item[0], dict(item[1])
     else:
-        raise InputError(f"{kind} {item!r}: must be a name or a table with a name")
+        raise SettingError(f"{kind} {item!r}: must be a name or a table with a name")
     piece = registry.get(kind, name)
     declared = {**piece.hyperparameters, **piece.options} if isinstance(piece, Optimizer) else dict(piece.parameters)
     if isinstance(piece, Optimizer) and piece.batch is not None:
@@ -95,7 +95,7 @@ def choices(kind: str, item: Any, registry: Registry) -> list[Choice]:
     for key, value in extra.items():
         if key not in declared or key == "lr":
             mend = "give rates by lr" if key == "lr" else nearest(key, set(declared) - {"lr"})
-            raise InputError(f"{kind} '{name}' takes no setting '{key}'; {mend}")
+            raise SettingError(f"{kind} '{name}' takes no setting '{key}'; {mend}")
         for one in value if isinstance(value, list) else [value]:
             if key == "batch" and declared[key] is getattr(piece, "batch", None):
                 if one != "full":
@@ -111,7 +111,7 @@ def choices(kind: str, item: Any, registry: Registry) -> list[Choice]:
 def _setting(kind: str, item: str, part: str) -> tuple[str, Any]:
     key, equals, text = part.partition("=")
     if not equals or not text:
-        raise InputError(f"{kind} '{item}': '{part}' is no setting; write NAME:KEY=VALUE,KEY=VALUE")
+        raise SettingError(f"{kind} '{item}': '{part}' is no setting; write NAME:KEY=VALUE,KEY=VALUE")
     if text in ("true", "True", "false", "False"):
         return key, text.lower() == "true"
     for parse in (int, float):
@@ -126,6 +126,6 @@ def _check_type(owner: str, key: str, value: Any, default: Any) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if isinstance(default, int | float) and not isinstance(default, bool):
         if not number or not isfinite(value):
-            raise InputError(f"{owner}: {key} = {value!r} must be a number; its default is {default}")
+            raise SettingError(f"{owner}: {key} = {value!r} must be a number; its default is {default}")
     elif isinstance(default, bool) and not isinstance(value, bool):
-        raise InputError(f"{owner}: {key} = {value!r} must be true or false; its default is {default}")
+        raise SettingError(f"{owner}: {key} = {value!r} must be true or false; its default is {default}")

@@ -11,13 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from optibench.errors import InputError
+from optibench.errors import PluginError
 
 
 def plugin_files(folder: Path) -> list[Path]:
     """The single-file plugins of a folder (or one file): Python files that speak of ``hookimpl``, tests left out."""
     if not folder.exists():
-        raise InputError(f"--plugins {folder}: no such folder; give one that holds plugin files")
+        raise PluginError(f"--plugins {folder}: no such folder; give one that holds plugin files")
     files = [folder] if folder.is_file() else sorted(folder.glob("*.py"))
     return [
         path.resolve()

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure as Canvas
 
 from optibench.analysis.comparison import TUNINGS
 from optibench.analysis.tuning import undertuned
-from optibench.errors import InputError, reason
+from optibench.errors import StoreError, reason
 from optibench.plugin.figure import Figure
 from optibench.report.draw import STYLE, draw
 from optibench.runner.store import write_whole
@@ -38,7 +38,7 @@ def write_report(results: Any, folder: Path, figures: list[Figure]) -> Path:
         page = folder / "index.html"
         write_whole(page, _render(results, tables, drawn).encode())
     except OSError as error:
-        raise InputError(f"cannot write the report to '{folder}': {error.strerror}; choose another folder") from error
+        raise StoreError(f"cannot write the report to '{folder}': {error.strerror}; choose another folder") from error
     return page
 
 

@@ -124,10 +124,20 @@ def test_a_problem_is_named_with_the_parameters_that_were_changed():
         ({"x": 0.1234567891}, "name:x=0.1234567891"),
         ({"flag": True, "word": "so"}, "name:flag=True,word=so"),
         ({"activation": activation(np.tanh, name="tanh")}, "name:activation=tanh"),
+        ({"milestones": "0.5/0.75"}, "name:milestones=0.5/0.75"),
+        ({"word": "1,b=2"}, 'name:word="1,b=2"'),
+        ({"word": 'a "b" \\'}, r'name:word="a \"b\" \\"'),
+        ({"word": "two\nlines"}, r'name:word="two\nlines"'),
+        ({"word": "\U0001f600"}, "name:word=\U0001f600"),
     ],
 )
 def test_a_label_is_sorted_short_and_loses_no_digit(parameters, written):
     assert label("name", parameters) == written
+
+
+def test_different_choices_have_different_labels():
+    choices = [{"a": "1,b=2"}, {"a": 1, "b": 2}, {"a": '"1,b=2"'}, {"a": "1\\n"}, {"a": "1\n"}, {"a": '"1\\n"'}]
+    assert len({label("name", parameters) for parameters in choices}) == len(choices)
 
 
 def test_nearest_names_one_or_all():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import optibench as ob
-from optibench import InputError
+from optibench import InputError, StoreError
 from optibench.errors import WorkerDied
 from optibench.experiment.resolve import experiment
 from optibench.plugin.registry import Registry, Sources, registry
@@ -157,6 +157,19 @@ def test_an_executor_of_a_plugin_says_that_a_process_died_by_its_class(tmp_path)
     runs = ob.load(tmp_path).runs
     lost = runs[runs["status"] == "crashed"]
     assert set(lost["reason"]) == {"its process died with exit code 9"} and len(lost) == 6 < len(runs)
+
+
+def test_a_store_that_cannot_be_written_stops_the_experiment_and_no_run_is_blamed(tmp_path):
+    @ob.executor
+    def full(task, stages, workers, timeout):
+        for cohort in next(stages):
+            yield cohort, StoreError("cannot write")
+
+    found = Registry()
+    found["executor"]["inline"] = full
+    with pytest.raises(StoreError, match="cannot write"):
+        execute(experiment(FACTS, found), found, tmp_path, executor="inline")
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_a_sampler_with_nothing_to_choose_is_said(tmp_path):
