@@ -48,7 +48,7 @@ SAMPLERS: dict[str, Callable[[np.random.Generator, int], Iterator[Array]]] = {
 class Batches:
     """The batches of every run: rows of the training arrays, (R, B, ...), or (1, B, ...) where all runs share them.
 
-    Behind them stands the noise that the problem draws for them, the same for every optimizer at a seed.
+    The noise that the problem draws for a batch comes after them, the same for every optimizer at a seed.
     """
 
     def __init__(self, problem: Problem, cohort: Cohort, seeds: list[int]) -> None:

@@ -1,7 +1,7 @@
 """Train one cohort: R runs of one optimizer on one problem, side by side and without seeing each other.
 
-Shapes: w and g (R, P); losses (R,); hyperparameters (R, 1), or (1, 1) where all runs have the same. A run that ends
-leaves the arrays; the others go on.
+Shapes: w and g (R, P); losses (R,); hyperparameters (R, 1), or (1, 1) where all runs have the same. When a run ends,
+its row is removed from the arrays; the others continue.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def train(
         except StoreError:
             raise
         except Exception as error:
-            # what the package raises says what is wrong by itself
+            # an InputError names the place by itself
             text = str(error) if isinstance(error, InputError) else reason(error)
             _end_all(training, outcome, Status.FAILED, text)
     return outcome
@@ -156,7 +156,7 @@ def _finish(
 
 
 def _under_floor(loss: Array, training: Training, ended: Array) -> Array:
-    """Whether a loss is lower than any can be, by more than rounding."""
+    """Whether a loss is below the known minimum by more than rounding."""
     minimum = training.problem.minimum
     if minimum is None:
         return np.zeros(len(loss), bool)
@@ -191,7 +191,7 @@ def _time_alone(cohort: Cohort, problem: Problem, rule: Optimizer, schedule: Cal
             break
         training.step(loss, g)
         times.append(time.perf_counter() - before)
-        if rule.solver:  # it has taken all its steps at the first
+        if rule.solver:  # all its steps are done in the first
             return times[0] / cohort.steps
         if time.perf_counter() - began > 0.02:
             break

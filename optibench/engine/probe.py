@@ -22,12 +22,12 @@ TRAIL = 11
 #: Diagnosis may cost this share of a run's training, in gradients of examples; a few products are always taken.
 SHARE = 0.1
 FEWEST, MOST = 4, 20
-#: A gradient this much shorter than at the start, or so short at all, is small: then the curvature is looked at too.
+#: A gradient this much shorter than at the start, or so short at all, is small: then the curvature is computed too.
 SMALL, TINY = 1e-3, 1e-8
 
 
 def penalised(problem: Problem, l2: float) -> Problem:
-    """With l2 / 2 |w|^2 added, as ``Transforms`` adds its gradient: the slope that rules go down."""
+    """With l2 / 2 |w|^2 added, as ``Transforms`` adds its gradient: the gradient that rules see."""
     if not l2:
         return problem
 
@@ -148,7 +148,7 @@ class Watch:
         """The facts of the runs in ``done``, a mask of those that are alive, in their order."""
         try:
             return _rows(self._at_the_end(training, done), int(done.sum()))
-        except Exception:  # a problem that cannot say is a problem without a diagnosis
+        except Exception:  # a problem whose curvature or units raise has no diagnosis
             return [{} for _ in range(int(done.sum()))]
 
     def diverged(self, training: Training, gone: Array) -> list[Facts]:
@@ -197,7 +197,7 @@ class Watch:
         return facts
 
     def _largest(self, start: Array) -> Array:
-        """The largest curvature at these rows, (R,), each start looked at once."""
+        """The largest curvature at these rows, (R,), each start computed once."""
         keys = [row.tobytes() for row in start]
         new = {key: row for key, row in zip(keys, start, strict=True) if key not in self.known}
         if new:
@@ -205,13 +205,13 @@ class Watch:
         return np.array([self.known[key] for key in keys])
 
     def _growth(self, training: Training) -> float:
-        """How many times the rate of the first step the schedule has asked for since: a warmup's is small."""
+        """The schedule's factor now relative to the first step's, at least 1: a warmup starts small."""
         first, last = (training.schedule(t, self.cohort.steps) for t in (1, max(training.t, 1)))
         return max(1.0, last / first) if first > 0 else 1.0
 
 
 def _rows(facts: dict[str, Array], count: int) -> list[Facts]:
-    """A dictionary for each of so many runs, of what is known of it."""
+    """Columns, (R,) each, as one dictionary a run."""
     if not facts:
         return [{} for _ in range(count)]
     columns = (values.tolist() for values in facts.values())

@@ -27,12 +27,12 @@ class Status(StrEnum):
     RUNNING = "running"  # only while it trains
     FINISHED = "finished"
     DIVERGED = "diverged"
-    FAILED = "failed"  # the plugin's doing: trained again, it would fail again
+    FAILED = "failed"  # an error in a plugin: trained again, it would fail again
     CRASHED = "crashed"  # its process ended
     TIMEOUT = "timeout"
 
 
-#: What ended without being the run's own doing is trained again: a crash always, a timeout under a longer limit.
+#: Causes outside the run, so it is trained again: after a crash always, after a timeout under a longer limit.
 RETRIED = (Status.CRASHED, Status.TIMEOUT)
 
 
@@ -62,7 +62,7 @@ class Cohort:
     transforms: Transforms
     fingerprint: str
     steps: int  # at most
-    limit: int | None = None  # evaluations at most, of gradient, loss or Hessian product, where steps do not say
+    limit: int | None = None  # evaluations at most, of gradient, loss or Hessian product, where steps do not bound them
 
     @property
     def key(self) -> str:

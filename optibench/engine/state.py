@@ -1,7 +1,7 @@
 """The runs of a cohort between two steps: parameters, state, batches, and what a rule may call.
 
-Shapes: w and g (R, P); losses (R,); hyperparameters (R, 1), or (1, 1) where all runs have the same. A run that ends
-leaves the arrays; the others go on.
+Shapes: w and g (R, P); losses (R,); hyperparameters (R, 1), or (1, 1) where all runs have the same. When a run ends,
+its row is removed from the arrays; the others continue.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LARGEST = np.finfo(float).max
 
 
 class Training:
-    """The runs of a cohort between two steps. The rule is pure, so all that changes stands here."""
+    """The runs of a cohort between two steps. The rule is pure, so all that changes is kept here."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Training:
 
     @property
     def solution(self) -> Array:
-        """The point that a rule stands for: w, unless it declares another."""
+        """The point at which runs are evaluated: w, unless the rule declares another."""
         if self.rule.solution is None:
             return self.w
         solution: Array = self.rule.solution(self.w, *(self.supply[name] for name in self.rule.state))
@@ -143,7 +143,7 @@ class Training:
         return any(not np.array_equal(value, copy, equal_nan=True) for value, copy in pairs)
 
     def keep(self, mask: Array) -> None:
-        """Let the runs outside ``mask`` leave the arrays."""
+        """Remove the runs outside ``mask`` from the arrays."""
         self.alive = self.alive[mask]
         self.w = rows(self.w, mask)
         self.hyper = {
@@ -157,7 +157,7 @@ class Training:
         self.batches.keep(mask)
         self.data = tuple(rows(array, mask) if len(array) > 1 else array for array in self.data)
 
-    # What a rule may call; where (R, 1) or (R,) names the runs that pay, all by default.
+    # What a rule may call; ``where``, (R, 1) or (R,), marks the runs that are charged, all by default.
 
     def grad(self, w: Array, where: Array | None = None) -> Array:
         self._charge("gradient_evaluations", where)

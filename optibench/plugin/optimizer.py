@@ -61,12 +61,14 @@ class Optimizer:
     #: low <= value < high, where RANGES has none or another
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     evaluations: float = 1  # of gradient, loss or Hessian product, a step; nan where it varies
-    coordinatewise: bool | None = None  # no coordinate sees another; by default, unless the rule asks for more than g
+    coordinatewise: bool | None = (
+        None  # each coordinate is updated on its own; by default, unless the rule asks for more than g
+    )
     scale_free: bool = False  # at eps = 0 a gradient ten times as long changes nothing
     #: rules that it is at these settings, at the same rate: {"gd": {"momentum": 0}}
     contains: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     trace: str = ""  # a file of reference traces, beside the plugin's own
-    solution: Callable[..., Array] | None = None  # (w, *state) -> the point that the rule stands for
+    solution: Callable[..., Array] | None = None  # (w, *state) -> the point that is evaluated, if not w
     wraps: tuple[AnyFunction, ...] = ()  # the functions of the optimizers inside a wrapper
     solver: bool = False  # an external solver: a whole method of another library, see engine/external.py
 

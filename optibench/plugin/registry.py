@@ -102,7 +102,7 @@ class Registry:
         return self._pieces[kind]
 
     def get(self, kind: str, name: str) -> Any:
-        """The piece of this name, or an error that says the nearest."""
+        """The plugin of this kind and name; UnknownName, with the nearest, where there is none."""
         pieces = self[kind]
         if name in pieces:
             return pieces[name]
@@ -194,7 +194,7 @@ class Registry:
             self._claim(kind, piece, plugin)
 
     def _check_hooks(self, module: ModuleType) -> None:
-        """pluggy's own check_pending sees a misspelled hook too, but not what would be right."""
+        """pluggy's own check_pending sees a misspelled hook too, but not which hook was meant."""
         hooks = [f"optibench_{plural}" for plural, _ in hookspecs.KINDS.values()]
         for name in dir(module):
             options = self._manager.parse_hookimpl_opts(module, name)

@@ -20,7 +20,7 @@ class Progress:
     total: int
     kept: int
     statuses: Counter[str]
-    work: float  # the share of the work that is done, about
+    work: float  # the share of the work that is done, approximately
     now: str
 
 

@@ -1,4 +1,4 @@
-"""Run an experiment: plan it, train what the store does not have, say how it goes."""
+"""Run an experiment: plan it, train the runs that the store does not have, report progress."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def execute(
 
 
 def _executor(cells: list[Cell], registry: Registry, workers: int, runs: float, asked: str | None) -> str:
-    """Where to train: in this process what is small and trusted or has pieces that only this process knows."""
+    """Where to train: small experiments of built-ins in this process, and plugins that only this process has."""
     if asked is None:
         trusted = all(registry.is_builtin("optimizer", cell.rule.name) for cell in cells)
         trusted = trusted and all(registry.is_builtin("problem", cell.cohort.problem[0]) for cell in cells)
@@ -95,7 +95,7 @@ def _executor(cells: list[Cell], registry: Registry, workers: int, runs: float, 
 
 
 def _overruled(what: Experiment, cells: list[Cell]) -> list[str]:
-    """A batch of all examples leaves a sampler that was asked for nothing to choose."""
+    """Warn of a sampler that has no effect because every batch is the whole data set."""
     chosen = [cell.cohort for cell in cells if cell.rule.batch is None]
     whole = sorted({label(*cohort.problem) for cohort in chosen if cohort.batch and cohort.sampler == "full"})
     if what.sampler in ("full", "reshuffle") or not whole:

@@ -71,7 +71,7 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """What the system refuses, in one line."""
+        """Turn an OSError into one line that names the folder."""
         try:
             yield
         except OSError as error:
@@ -186,7 +186,7 @@ class Store:
 
 
 class PartialPoints:
-    """The points that a cohort has recorded so far, on disk, for when its process dies."""
+    """The points that a cohort has recorded so far, on disk, in case its process dies."""
 
     def __init__(self, store: Store, name: str) -> None:
         self.store, self.path = store, store.folder / PARTIAL / name
@@ -213,7 +213,7 @@ class PartialPoints:
             return 0.0
 
     def add(self, point: Point) -> None:
-        """Three arrays behind those of the points before: the step, the names of the columns, and their numbers."""
+        """Append three arrays: the step, the names of the columns, and their numbers."""
         numbers = np.column_stack(
             [point["runs"], *(point["counts"][name] for name in COUNTS), *point["columns"].values()]
         )
@@ -329,7 +329,7 @@ def to_toml(facts: Facts) -> str:
 
 
 def _plain(value: object) -> Any:
-    """As TOML has it: pieces by their names, NumPy's numbers as Python's."""
+    """Values that TOML has: plugins by their names, NumPy's numbers as Python's."""
     if isinstance(value, Mapping):
         return {_plain(key): _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""What every rule promises, whatever it computes: each check returns how far off a rule is."""
+"""What every rule must satisfy, whatever it computes: each check returns how far off a rule is."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def alone_as_in_a_cohort(rule: Optimizer) -> float:
 
 
 def inputs_are_kept(rule: Optimizer) -> float:
-    """Nothing that a rule was given is changed: w, its state and the hyperparameters are as they were."""
+    """A rule changes no input: w, its state and the hyperparameters are as they were."""
     seen: list[tuple[Array, Array]] = []
     problem = bowl()
 
