@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from numpy.typing import ArrayLike
 
 from optibench.engine.gradients import ROWS as TRANSFORMS
-from optibench.errors import InputError
+from optibench.errors import InputError, PluginError, StoreError
 from optibench.experiment.choices import LearningRates, OptimizerLike, ProblemLike, ScheduleLike
 from optibench.experiment.settings import rows
 from optibench.plugin import VERSION
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 __version__ = VERSION
 __all__ = [
-    "Figure", "InputError", "LearningRates", "OptimizerLike", "Problem", "ProblemLike", "ScheduleLike", "Suite",
-    "activation", "blocks_of", "executor", "hookimpl", "load", "loss", "metric", "minimize", "optimizer", "problem",
-    "run", "schedule", "wrapper",
+    "Figure", "InputError", "LearningRates", "OptimizerLike", "PluginError", "Problem", "ProblemLike", "ScheduleLike",
+    "StoreError", "Suite", "activation", "blocks_of", "executor", "hookimpl", "load", "loss", "metric", "minimize",
+    "optimizer", "problem", "run", "schedule", "wrapper",
 ]  # fmt: skip
 
 

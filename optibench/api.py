@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from optibench.errors import InputError
+from optibench.errors import SettingError
 from optibench.experiment.choices import OptimizerLike, ProblemLike, listed
 from optibench.experiment.resolve import resolve
 from optibench.plugin.optimizer import Optimizer
@@ -65,7 +65,7 @@ def _piece(kind: str, item: Problem | ProblemFactory | Optimizer) -> ProblemFact
     if not isinstance(item, PIECES[kind]):
         other = "optimizer" if isinstance(item, Optimizer) else "problem"
         expected = "an optimizer" if kind == "optimizer" else "a problem"
-        raise InputError(f"expected {expected}, got the {other} '{item.name}'; swap problems and optimizers")
+        raise SettingError(f"expected {expected}, got the {other} '{item.name}'; swap problems and optimizers")
     return ProblemFactory(item.name, lambda: item, {}) if isinstance(item, Problem) else item
 
 

@@ -11,7 +11,7 @@ from math import log
 import numpy as np
 
 from optibench.activations import sigmoid, softplus
-from optibench.errors import InputError
+from optibench.errors import PluginError
 from optibench.plugin.functions import Loss, loss
 from optibench.plugin.hookspecs import hookimpl
 from optibench.plugin.types import Array
@@ -33,7 +33,7 @@ def _fit(name: str, output: Array, target: Array, takes: str) -> None:
     o, y = output.shape, target.shape
     if len(o) == 3 == len(y) and o[1:] == y[1:] and y[0] in (1, o[0]):
         return
-    raise InputError(
+    raise PluginError(
         f"loss '{name}': output {o} and target {y} do not fit; it takes {takes}, of shape (R or 1, B, K) with the K of "
         f"the output: give the last layer as many units as the target has columns, or encode the target so"
     )
@@ -162,7 +162,7 @@ def kl_divergence(output: Array, target: Array) -> tuple[Array, Array]:
     """Divergence of softmax on logits from the target, mean over the batch; targets are distributions over K > 1."""
     _fit("kl_divergence", output, target, "distributions")
     if output.shape[2] == 1:
-        raise InputError(
+        raise PluginError(
             f"loss 'kl_divergence': output {output.shape} and target {target.shape} have one column, over which there "
             f"is one distribution; give the last layer two units or more, or use cross_entropy"
         )

@@ -12,7 +12,7 @@ from scipy.optimize import OptimizeResult, approx_fprime
 from optibench.engine.external import begin
 from optibench.engine.gradients import ROWS, Transforms
 from optibench.engine.records import alone
-from optibench.errors import InputError, nearest
+from optibench.errors import SettingError, nearest
 from optibench.experiment.choices import OptimizerLike, ScheduleLike, one_choice, scheduled
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, blocks_of
@@ -40,16 +40,16 @@ def minimize(
     for name in settings:
         if name not in {**rule.hyperparameters, **rule.options}:
             known = [*rule.hyperparameters, *rule.options]
-            raise InputError(f"optimizer '{rule.name}' has no hyperparameter '{name}'; {nearest(name, known)}")
+            raise SettingError(f"optimizer '{rule.name}' has no hyperparameter '{name}'; {nearest(name, known)}")
     try:
         x = np.array(x0, dtype=float)
     except (TypeError, ValueError):
-        raise InputError(f"x0 = {shown(x0)}: must be numbers, (n,)") from None
+        raise SettingError(f"x0 = {shown(x0)}: must be numbers, (n,)") from None
     if x.ndim != 1 or not len(x):
-        raise InputError(f"x0 has shape {x.shape}; it must be (n,), n at least 1")
+        raise SettingError(f"x0 has shape {x.shape}; it must be (n,), n at least 1")
     maxiter = Whole(0).check("maxiter", maxiter)
     if f_min is None and "f_min" in rule.arguments:
-        raise InputError(f"method '{rule.name}' asks for the known minimum; give f_min=...")
+        raise SettingError(f"method '{rule.name}' asks for the known minimum; give f_min=...")
     calls = Calls(fun, jac)
     problem = Problem(
         "fun",
@@ -116,7 +116,7 @@ def _number(name: str, value: object) -> float:
     try:
         return float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
-        raise InputError(f"{name} = {shown(value)}: must be a number") from None
+        raise SettingError(f"{name} = {shown(value)}: must be a number") from None
 
 
 class Calls:
@@ -124,7 +124,7 @@ class Calls:
 
     def __init__(self, fun: AnyFunction, jac: AnyFunction | bool | None) -> None:
         if not (jac is None or jac is True or callable(jac)):
-            raise InputError(f"jac = {shown(jac)}: must be a function, True (fun returns both) or None")
+            raise SettingError(f"jac = {shown(jac)}: must be a function, True (fun returns both) or None")
         self.fun, self.jac, self.nfev, self.njev = fun, jac, 0, 0
 
     def value(self, w: Array) -> Array:
@@ -143,7 +143,7 @@ class Calls:
             g = self.jac(x.copy())
         g = np.array(g, dtype=float)
         if g.shape != x.shape:
-            raise InputError(f"jac returned shape {g.shape} for x of shape {x.shape}; they must be the same")
+            raise SettingError(f"jac returned shape {g.shape} for x of shape {x.shape}; they must be the same")
         return np.array([value], dtype=float).reshape(1), g[None]
 
     def _call(self, x: Array) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import cos, pi
 
-from optibench.errors import InputError
+from optibench.errors import SettingError
 from optibench.plugin.functions import Schedule, schedule
 from optibench.plugin.hookspecs import hookimpl
 
@@ -20,7 +20,7 @@ def steps(name: str, length: float, total: int) -> float:
     """A length in steps; an error where it is longer than the budget."""
     count = length if isinstance(length, int) else length * total
     if not 0 <= count <= total:
-        raise InputError(
+        raise SettingError(
             f"{name} = {length:g} is {'below 0' if count < 0 else f'longer than the budget of {total} steps'}; give a "
             f"whole number of steps up to {total}, or a fraction of the budget such as 0.1"
         )
@@ -30,20 +30,22 @@ def steps(name: str, length: float, total: int) -> float:
 def repeated(name: str, length: float, total: int) -> float:
     """A length that comes again and again: one step at least."""
     if length == 0:
-        raise InputError(f"{name} = 0 never ends; give at least 1 step, or a fraction of the budget such as 0.1")
+        raise SettingError(
+            f"{name} = 0 never ends; give at least 1 step, or a fraction of the budget such as 0.1", name
+        )
     return max(steps(name, length, total), 1)
 
 
 def within(name: str, value: float, low: float, high: float) -> float:
     if not low <= value <= high:
-        raise InputError(f"{name} = {value:g} must lie between {low:g} and {high:g}")
+        raise SettingError(f"{name} = {value:g} must lie between {low:g} and {high:g}", name)
     return value
 
 
 def ratio(name: str, value: float) -> float:
     """A factor that is applied again and again; 0 would end the run."""
     if value <= 0:
-        raise InputError(f"{name} = {value:g} must lie above 0, up to 1")
+        raise SettingError(f"{name} = {value:g} must lie above 0, up to 1", name)
     return within(name, value, 0, 1)
 
 
@@ -70,10 +72,10 @@ def multistep(t: int, total: int, *, milestones: str = "0.5/0.75", gamma: float 
     try:
         lengths = [float(text) if "." in text or "e" in text else int(text) for text in str(milestones).split("/")]
     except ValueError:
-        raise InputError(f"milestones '{milestones}': write lengths such as 0.5/0.75 or 300/450") from None
+        raise SettingError(f"milestones '{milestones}': write lengths such as 0.5/0.75 or 300/450") from None
     counts = [steps("milestones", length, total) for length in lengths]
     if any(first >= second for first, second in pairwise(counts)):
-        raise InputError(f"milestones '{milestones}': each must come after the one before")
+        raise SettingError(f"milestones '{milestones}': each must come after the one before")
     return ratio("gamma", gamma) ** sum(t - 1 >= count for count in counts)
 
 
@@ -160,7 +162,7 @@ def wsd(t: int, total: int, *, warmup: float = 0.1, decay: float = 0.2, floor: f
     """Warm-up, stable, decay: a straight rise, a plateau at 1, a straight fall towards ``floor``."""
     rise, fall = steps("warmup", warmup, total), steps("decay", decay, total)
     if rise + fall > total + HAIR:
-        raise InputError(f"warmup = {warmup:g} and decay = {decay:g} exceed the budget of {total} steps; shorten one")
+        raise SettingError(f"warmup = {warmup:g} and decay = {decay:g} exceed the budget of {total} steps; shorten one")
     within("floor", floor, 0, 1)
     left = total - t + 1
     return min(t / rise if t < rise else 1.0, floor + (1 - floor) * left / fall if left < fall else 1.0)

@@ -57,6 +57,23 @@ def test_a_local_rule_may_not_take_a_registered_name():
         ob.run("quadratic", other, **FACTS)
 
 
+def test_a_local_problem_with_the_name_of_a_choice_is_refused_and_not_mistaken_for_it():
+    other = Problem("quadratic:dimension=3", quadratic().start, quadratic().value_grad)
+    with pytest.raises(InputError, match="problem 'quadratic:dimension=3': ':' ends a name where it is chosen; rename"):
+        ob.run(other, "gd", **FACTS)
+
+
+def test_a_local_rule_may_be_wrapped_by_a_local_wrapper():
+    @ob.wrapper
+    def twice(step, w, g):
+        return step(step(w, g), g)
+
+    wrapped, half = twice(gd), {**FACTS, "lr": [0.02, 0.2]}
+    found = ob.run("quadratic", wrapped, **FACTS).runs
+    assert set(found["optimizer"]) == {"twice+gd"}
+    np.testing.assert_allclose(found["loss"], ob.run("quadratic", "gd", **half).runs["loss"])
+
+
 def test_two_problems_of_one_name_are_refused():
     problems = [Problem("same", quadratic().start, quadratic().value_grad) for _ in range(2)]
     with pytest.raises(InputError, match="two plugins register the problem 'same'"):

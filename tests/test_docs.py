@@ -232,7 +232,7 @@ def test_every_hook_has_a_section_with_an_example_that_registers(tmp_path):
         for file, body in zip(files, blocks(sections[plural], "python"), strict=True):
             file.write_text(body)
         found = Registry(Sources((str(folder),)))
-        owners = {owner for (of, _), owner in found.owners.items() if of == kind}
+        owners = {plugin.name for name in found[kind] for plugin in found.owners(kind, name)}
         assert files and owners >= {file.stem for file in files}
 
 

@@ -187,7 +187,7 @@ def test_transforms_change_the_gradient_in_their_order():
         ({"centralise": "yes"}, "centralise = 'yes': must be true or false"),
         ({"method": "sam+sog"}, "no optimizer named 'sog'; nearest: "),
         ({"method": "same+sgd"}, "no wrapper named 'same'; nearest: sam"),
-        ({"method": "sam+bfgs"}, "bfgs steps by itself and cannot be wrapped"),
+        ({"method": "sam+bfgs"}, "bfgs is an external solver and cannot be wrapped"),
         ({"schedule": "cosin"}, "no schedule named 'cosin'; nearest: cosine"),
     ],
 )

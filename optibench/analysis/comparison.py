@@ -14,7 +14,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 import pandas as pd
 
-from optibench.errors import InputError, nearest
+from optibench.errors import UnknownName
 from optibench.experiment.settings import FACTORS
 from optibench.plugin.types import Array
 from optibench.stored import Stored
@@ -161,7 +161,7 @@ def compare(
     """The rows of ``reported`` with this tuning (the headline's by default), problems, methods and seeds."""
     tunings = [name for name in TUNINGS if name in set(reported["tuning"])]
     if tuning is not None and tuning not in tunings:
-        raise InputError(f"no results with tuning '{tuning}'; {nearest(tuning, tunings)}")
+        raise UnknownName("tuning in the results", tuning, tunings)
     shown = tuning or (tunings[0] if tunings else "given")
     rows = chosen(reported[reported["tuning"] == shown], problem, optimizer, seed)
     rows, mixed = _unmixed(rows, factor)
@@ -186,7 +186,7 @@ def chosen(rows: pd.DataFrame, problem: Values = None, optimizer: Values = None,
         present = rows[column].unique().tolist()
         for value in values:
             if value not in present:
-                raise InputError(f"no results with {column} '{value}'; {nearest(str(value), map(str, present))}")
+                raise UnknownName(f"{column} in the results", value, map(str, present))
         rows = rows[rows[column].isin(values)]
     return rows
 

@@ -12,7 +12,7 @@ import pandas as pd
 from optibench.analysis.comparison import Comparison, Pair
 from optibench.analysis.stats.effects import cliffs_delta, paired, probability_of_improvement, wilcoxon, win_tie_loss
 from optibench.analysis.stats.ranks import bonferroni_dunn, holm, nemenyi
-from optibench.errors import InputError, nearest
+from optibench.errors import UnknownName
 from optibench.plugin.types import Array
 
 #: What stands in the column ``problem`` of rows about all problems together.
@@ -61,7 +61,7 @@ def pairwise(
     """
     for name in (a, b):
         if name is not None and name not in comparison.methods:
-            raise InputError(f"no results with optimizer '{name}'; {nearest(name, comparison.methods)}")
+            raise UnknownName("method in the results", name, comparison.methods)
     pairs = list(combinations(comparison.methods, 2))
     if a is not None:
         pairs = [(a, other) for other in comparison.methods if other != a and b in (None, other)]

@@ -9,7 +9,7 @@ from optibench.analysis.comparison import Comparison, lower_median
 from optibench.analysis.equal_cost import COST, along
 from optibench.analysis.stats.profiles import algoperf, area_over_curve, data_profile, ecdf, performance_profile
 from optibench.analysis.time_to_target import hits
-from optibench.errors import InputError, nearest
+from optibench.errors import UnknownName
 from optibench.plugin.types import Array
 from optibench.stored import Stored
 
@@ -24,7 +24,7 @@ def profile(stored: Stored, comparison: Comparison, kind: str = "performance") -
     convergence curve. algoperf: AlgoPerf's score, by trapezoid and exact. All depend on the set of methods.
     """
     if kind not in KINDS:
-        raise InputError(f"no profile named '{kind}'; {nearest(kind, KINDS)}")
+        raise UnknownName("profile", kind, KINDS)
     names = comparison.methods
     if kind == "area":
         return _area(stored, comparison)

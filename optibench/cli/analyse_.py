@@ -46,13 +46,13 @@ def command(
     from optibench.analysis.comparison import Filters
     from optibench.analysis.declaration import analyses, flat
     from optibench.cli.table import print_frame
-    from optibench.errors import InputError, nearest
+    from optibench.errors import UnknownName
     from optibench.results import Results, load  # brings pandas
 
     declared = analyses(Results)
     for name in tables:
         if name not in (*declared, "all"):
-            raise InputError(f"no table named '{name}'; {nearest(name, declared)}")
+            raise UnknownName("table", name, declared)
     results = load(folder)
     filters = Filters(tuning=tuning, problem=problems or None, optimizer=optimizers or None, seed=seeds or None)
     for name in declared if "all" in tables else tables or ("verdict", "ranks"):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 
 from optibench.cli.options import find, plugin_options
-from optibench.errors import InputError, nearest
+from optibench.errors import UnknownName
 from optibench.plugin.hookspecs import KINDS
 
 #: What a piece declares besides, in the JSON where it does.
@@ -23,7 +23,7 @@ def command(kind: str | None, as_json: bool, folders: tuple[str, ...], modules: 
     """List registered plugins, one line each: KIND is optimizer, problem, activation, loss, ..."""
     singular = {**{plural: name for name, (plural, _) in KINDS.items()}, **{name: name for name in KINDS}}
     if kind is not None and kind not in singular:
-        raise InputError(f"no plugin type named '{kind}'; {nearest(kind, KINDS)}")
+        raise UnknownName("plugin type", kind, KINDS)
     registry = find(folders, modules)
     shown = {name: registry[name] for name in ([singular[kind]] if kind else KINDS)}
     if as_json:

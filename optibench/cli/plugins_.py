@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections import Counter
 from dataclasses import asdict
 
 import click
@@ -26,7 +25,7 @@ def command(as_json: bool, folders: tuple[str, ...], modules: tuple[str, ...]) -
         return
     width = max(len(name) for name in registry.plugins)
     for plugin in registry.plugins.values():
-        counts = Counter(piece.split(" ", 1)[0] for piece in plugin.pieces)
+        counts = {kind: len(names) for kind, names in plugin.pieces.items() if names}
         made = ", ".join(f"{n} {kind if n == 1 else KINDS[kind][0]}" for kind, n in counts.items()) or "nothing"
         state = click.style(f"left out: {plugin.error}", fg="red") if plugin.error else made
         click.echo(f"{plugin.name:{width}}  {plugin.origin}: {state}")

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from optibench.cli.options import GroupedCommand, OptionValue, find, plugin_options, read_settings, setting_options
-from optibench.errors import InputError, nearest
+from optibench.errors import SettingError, UnknownName
 from optibench.experiment.resolve import resolve
 from optibench.experiment.settings import Experiment
 from optibench.plugin.registry import Registry
@@ -61,7 +61,7 @@ def command(
     Runs that the output folder already has are not repeated: the same command resumes where it was stopped.
     """
     if not timeout > 0:
-        raise InputError(f"--timeout {timeout:g}: must be more than 0 seconds")
+        raise SettingError(f"--timeout {timeout:g}: must be more than 0 seconds")
     registry = find(folders, modules)
     experiment = resolve({**_base(suite, options, registry), **read_settings(options)}, registry)
     folder = Path(out or Path("reports") / experiment.name)
@@ -93,7 +93,7 @@ def _base(suite: str, options: Mapping[str, OptionValue], registry: Registry) ->
         return _read_file(Path(suite))
     suites: Mapping[str, Suite] = registry["suite"]
     if suite and suite not in suites:
-        raise InputError(f"no suite named '{suite}'; {nearest(suite, suites)}; a file must end in .toml")
+        raise UnknownName("suite or file that ends in .toml", suite, suites)
     chosen = suites[suite or _default_suite(options["compare"], suites)]
     facts = dict(chosen.facts)
     if options["optimizers"]:
@@ -108,9 +108,9 @@ def _read_file(path: Path) -> Facts:
     try:
         facts = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read '{path}': {error.strerror}; give an experiment file or a suite") from error
+        raise SettingError(f"cannot read '{path}': {error.strerror}; give an experiment file or a suite") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' is not valid TOML: {error}") from error
+        raise SettingError(f"'{path}' is not valid TOML: {error}") from error
     return {"name": path.stem, **facts}
 
 

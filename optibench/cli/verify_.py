@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from optibench.cli.options import find, plugin_options
-from optibench.errors import InputError
+from optibench.errors import SettingError
 from optibench.plugin.registry import Registry
 
 
@@ -35,7 +35,7 @@ def command(
     found = find(folders, modules)
     if "deepobs" in optimizers:
         if len(optimizers) > 1:
-            raise InputError("deepobs is no optimizer: verify it by itself")
+            raise SettingError("deepobs is not an optimizer; verify it alone")
         context.exit(_deepobs(found, as_json))
     from optibench.verify import verify
 

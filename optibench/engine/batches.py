@@ -48,7 +48,7 @@ SAMPLERS: dict[str, Callable[[np.random.Generator, int], Iterator[Array]]] = {
 class Batches:
     """The batches of every run: rows of the training arrays, (R, B, ...), or (1, B, ...) where all runs share them.
 
-    Behind them stands the noise that the problem draws for them, the same for every optimizer at a seed.
+    The noise that the problem draws for a batch comes after them, the same for every optimizer at a seed.
     """
 
     def __init__(self, problem: Problem, cohort: Cohort, seeds: list[int]) -> None:
@@ -66,8 +66,8 @@ class Batches:
         return self._examples() if self.draws is None else (*self._examples(), *self._noise(self.draws))
 
     def _noise(self, draws: Callable[..., tuple[Array, ...]]) -> Iterator[Array]:
-        for every in zip(*(draws(rng, self.batch) for rng in self.noise), strict=True):
-            stacked = np.stack(every)
+        for arrays in zip(*(draws(rng, self.batch) for rng in self.noise), strict=True):
+            stacked = np.stack(arrays)
             yield stacked if self.shared else stacked[self.rows]
 
     def _examples(self) -> tuple[Array, ...]:

@@ -1,15 +1,14 @@
-"""A method of another library that steps by itself, as runs that the harness can follow: a reference curve."""
+"""An external solver, a whole method of another library, as runs that the harness can follow: a reference curve."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from optibench.engine.records import COUNTS, Cohort
 from optibench.engine.state import Training, curved
-from optibench.errors import InputError
+from optibench.errors import SettingError
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
 from optibench.plugin.types import Array
@@ -74,8 +73,9 @@ class Solving(Training):
     def evaluate(self) -> tuple[Array, Array, Array]:
         """The loss; the method has its own gradients."""
         if self.problem.draws is not None:
-            raise InputError(
-                f"'{self.rule.name}' needs the same loss at every call, but '{self.problem.name}' draws noise"
+            raise SettingError(
+                f"'{self.rule.name}' needs the same loss at every call, but '{self.problem.name}' draws noise; "
+                "choose another"
             )
         if not self.paths:
             self.paths = [Objective(self.problem, self, x) for x in self.w]
@@ -87,7 +87,7 @@ class Solving(Training):
 
     def step(self, loss: Array, g: Array) -> None:
         self.t += 1
-        points: list[Any] = [run.path[min(self.t, len(run.path) - 1)] for run in self.paths]
+        points = [run.path[min(self.t, len(run.path) - 1)] for run in self.paths]
         self.w = np.array([x for x, _ in points])
         self.w.flags.writeable = False
         self.counts = {name: np.array([counts[name] for _, counts in points]) for name in COUNTS}

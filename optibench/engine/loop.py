@@ -1,7 +1,7 @@
 """Train one cohort: R runs of one optimizer on one problem, side by side and without seeing each other.
 
-Shapes: w and g (R, P); losses (R,); hyperparameters (R, 1), or (1, 1) where all runs have the same. A run that ends
-leaves the arrays; the others go on.
+Shapes: w and g (R, P); losses (R,); hyperparameters (R, 1), or (1, 1) where all runs have the same. When a run ends,
+its row is removed from the arrays; the others continue.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from optibench.engine.external import begin
 from optibench.engine.measure import Measures, part, points
 from optibench.engine.probe import Watch
-from optibench.engine.records import Cohort, Ending, Outcome
-from optibench.engine.state import LARGEST, RuleError, Training, rows
-from optibench.errors import InputError, reason
+from optibench.engine.records import Cohort, Ending, Outcome, Point, Status
+from optibench.engine.state import LARGEST, Training, rows
+from optibench.errors import InputError, StoreError, reason
 from optibench.plugin.functions import Metric
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
@@ -39,11 +38,11 @@ def train(
     schedule: Callable[..., float],
     metrics: list[Metric],
     deadline: float = float("inf"),
-    on_point: Callable[[dict[str, Any]], None] | None = None,
+    on_point: Callable[[Point], None] | None = None,
 ) -> Outcome:
     """Train a cohort to the end of its budget, or to ``deadline`` on the monotonic clock.
 
-    ``on_point`` sees every recorded point as it is made. Nothing that a rule raises comes out.
+    ``on_point`` sees every recorded point as it is made. Nothing that a rule raises comes out; StoreError does.
     """
     exact, problem = problem, problem.astype(cohort.dtype)
     outcome, measures = Outcome([Ending() for _ in cohort.runs], []), Measures(metrics)
@@ -55,9 +54,13 @@ def train(
             _loop(training, watch, outcome, measures, deadline, on_point)
             outcome.seconds_per_step = _time_alone(cohort, problem, rule, schedule)
         except CohortTimeout:
-            _end_all(training, outcome, "timeout", "the time limit of its cohort ran out")
+            _end_all(training, outcome, Status.TIMEOUT, "the time limit of its cohort ran out")
+        except StoreError:
+            raise
         except Exception as error:
-            _end_all(training, outcome, "failed", _blame(error))
+            # an InputError names the place by itself
+            text = str(error) if isinstance(error, InputError) else reason(error)
+            _end_all(training, outcome, Status.FAILED, text)
     _leave_out(outcome, measures)
     return outcome
 
@@ -78,7 +81,7 @@ def _loop(
     outcome: Outcome,
     measures: Measures,
     deadline: float,
-    on_point: Callable[[dict[str, Any]], None] | None,
+    on_point: Callable[[Point], None] | None,
 ) -> None:
     cohort, problem = training.cohort, training.problem
     small = part(problem)
@@ -87,8 +90,8 @@ def _loop(
         some = np.ones(len(training.alive), bool) if some is None else some
         solution = training.solution if some.all() else rows(training.solution, some)
         columns = measures(small, solution)
-        point = {"step": training.t, "runs": training.alive[some], "columns": columns}
-        point["counts"] = {name: count[some] for name, count in training.counts.items()}
+        counts = {name: count[some] for name, count in training.counts.items()}
+        point = Point(step=training.t, runs=training.alive[some], counts=counts, columns=columns)
         if training.w.shape[1] == 2:
             columns["w0"], columns["w1"] = solution.T.copy()
         outcome.points.append(point)
@@ -135,7 +138,7 @@ def _diverge(training: Training, watch: Watch, outcome: Outcome, gone: Array) ->
         return
     for row, why in zip(np.flatnonzero(gone).tolist(), watch.diverged(training, gone), strict=True):
         text = f"the loss was not finite, or {GROWTH:g} times that at the start, after step {training.t}"
-        _end(training, outcome, row, "diverged", text)
+        _end(training, outcome, row, Status.DIVERGED, text)
         ending = outcome.endings[training.alive[row]]
         ending.diverged_at, ending.why = training.t, why
 
@@ -145,56 +148,47 @@ def _finish(
 ) -> None:
     """The final numbers of the runs in ``done``, on all examples."""
     columns = measures(problem, rows(training.solution, done))
-    places = np.flatnonzero(done)
-    finite = np.isfinite(columns["loss"]) & (np.abs(columns["loss"]) <= training.scale[places])
+    ended = np.flatnonzero(done)
+    finite = np.isfinite(columns["loss"]) & (np.abs(columns["loss"]) <= training.scale[ended])
     lost = np.zeros(len(done), bool)
-    lost[places[~finite]] = True
+    lost[ended[~finite]] = True
     _diverge(training, watch, outcome, lost)
     whys = watch.finished(training, done)
-    under = finite & _under_floor(columns["loss"], training, places)
-    for place, row in enumerate(places.tolist()):
-        if under[place]:
-            found, minimum = columns["loss"][place], problem.minimum
-            text = f"loss {found:.9g} is under the minimum of '{problem.name}', {minimum:.9g}: one of the two is wrong"
-            _end(training, outcome, row, "failed", text)
-        elif finite[place]:
-            _end(training, outcome, row, "finished", "")
+    under = finite & _under_floor(columns["loss"], training, ended)
+    for index, row in enumerate(ended.tolist()):
+        if under[index]:
+            loss, minimum = columns["loss"][index], problem.minimum
+            text = f"loss {loss:.9g} is below the minimum of '{problem.name}', {minimum:.9g}: one of the two is wrong"
+            _end(training, outcome, row, Status.FAILED, text)
+        elif finite[index]:
+            _end(training, outcome, row, Status.FINISHED, "")
             ending = outcome.endings[training.alive[row]]
-            ending.final, ending.why = {name: float(v[place]) for name, v in columns.items()}, whys[place]
+            ending.final, ending.why = {name: float(v[index]) for name, v in columns.items()}, whys[index]
 
 
-def _under_floor(loss: Array, training: Training, places: Array) -> Array:
-    """Whether a loss is lower than any can be, by more than rounding."""
+def _under_floor(loss: Array, training: Training, ended: Array) -> Array:
+    """Whether a loss is below the known minimum by more than rounding."""
     minimum = training.problem.minimum
     if minimum is None:
         return np.zeros(len(loss), bool)
-    rounding = 100 * np.finfo(training.w.dtype).eps * training.scale[places] / GROWTH
+    rounding = 100 * np.finfo(training.w.dtype).eps * training.scale[ended] / GROWTH
     return loss < minimum - np.maximum(rounding, 1e-9 * max(1.0, abs(minimum)))
 
 
-def _end(training: Training, outcome: Outcome, row: int, status: str, text: str) -> None:
+def _end(training: Training, outcome: Outcome, row: int, status: Status, text: str) -> None:
     ending = outcome.endings[training.alive[row]]
     ending.status, ending.reason, ending.steps = status, text, training.t
     ending.counts = {name: int(count[row]) for name, count in training.counts.items()}
 
 
-def _end_all(training: Training | None, outcome: Outcome, status: str, text: str) -> None:
+def _end_all(training: Training | None, outcome: Outcome, status: Status, text: str) -> None:
     if training is not None:
         for row in range(len(training.alive)):
-            if outcome.endings[training.alive[row]].status == "running":
+            if outcome.endings[training.alive[row]].status is Status.RUNNING:
                 _end(training, outcome, row, status, text)
     for ending in outcome.endings:
-        if ending.status == "running":
+        if ending.status is Status.RUNNING:
             ending.status, ending.reason = status, text
-
-
-def _blame(error: Exception) -> str:
-    """Why a rule or a problem failed, in one line."""
-    if isinstance(error, RuleError | InputError):
-        return str(error)
-    if "read-only" in str(error):
-        return f"{reason(error)}: inputs are read-only; a rule returns new arrays and changes nothing in place"
-    return reason(error)
 
 
 def _time_alone(cohort: Cohort, problem: Problem, rule: Optimizer, schedule: Callable[..., float]) -> float:
@@ -208,7 +202,7 @@ def _time_alone(cohort: Cohort, problem: Problem, rule: Optimizer, schedule: Cal
             break
         training.step(loss, g)
         times.append(time.perf_counter() - before)
-        if rule.solver:  # it has taken all its steps at the first
+        if rule.solver:  # all its steps are done in the first
             return times[0] / cohort.steps
         if time.perf_counter() - began > 0.02:
             break

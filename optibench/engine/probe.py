@@ -9,26 +9,25 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from optibench.engine.records import Cohort
 from optibench.engine.state import Training, difference
 from optibench.plugin.problem import Problem
-from optibench.plugin.types import Array
+from optibench.plugin.types import Array, Facts
 
 #: Cosines of consecutive steps are taken over the last steps of the budget, this many points.
 TRAIL = 11
 #: Diagnosis may cost this share of a run's training, in gradients of examples; a few products are always taken.
 SHARE = 0.1
 FEWEST, MOST = 4, 20
-#: A gradient this much shorter than at the start, or so short at all, is small: then the curvature is looked at too.
+#: A gradient this much shorter than at the start, or so short at all, is small: then the curvature is computed too.
 SMALL, TINY = 1e-3, 1e-8
 
 
 def penalised(problem: Problem, l2: float) -> Problem:
-    """With l2 / 2 |w|^2 added, as ``Transforms`` adds its gradient: the slope that rules go down."""
+    """With l2 / 2 |w|^2 added, as ``Transforms`` adds its gradient: the gradient that rules see."""
     if not l2:
         return problem
 
@@ -36,10 +35,9 @@ def penalised(problem: Problem, l2: float) -> Problem:
         loss, g = problem.value_grad(w, *batch)
         return loss + l2 / 2 * dot(w, w)[:, 0], g + l2 * w
 
-    bend = problem.hessian_product
-    return replace(
-        problem, value_grad=value_grad, hessian_product=bend and (lambda w, v, *batch: bend(w, v, *batch) + l2 * v)
-    )
+    curvature = problem.hessian_product
+    penalised = curvature and (lambda w, v, *batch: curvature(w, v, *batch) + l2 * v)
+    return replace(problem, value_grad=value_grad, hessian_product=penalised)
 
 
 def gradient(problem: Problem, w: Array) -> Array:
@@ -63,7 +61,7 @@ def extremes(problem: Problem, w: Array, products: int) -> tuple[Array, Array]:
     count = min(products, w.shape[1])
     v = np.random.default_rng(0).standard_normal((1, w.shape[1])) * np.ones_like(w)
     v /= norm(v)
-    basis, diagonal, beside = [v], [], []
+    basis, diagonal, off_diagonal = [v], [], []
     for _ in range(count):
         u = product(problem, w, basis[-1])
         diagonal.append(dot(u, basis[-1]))
@@ -72,14 +70,14 @@ def extremes(problem: Problem, w: Array, products: int) -> tuple[Array, Array]:
                 u = u - dot(u, q) * q
         size = norm(u)
         ended: Array = np.less_equal(size, 1e-10 * (1 + np.abs(diagonal[0])))
-        beside.append(np.where(ended, 0, size))
+        off_diagonal.append(np.where(ended, 0, size))
         basis.append(np.where(ended, 0, u / np.where(ended, 1, size)))
     t = np.zeros((len(w), count, count))
-    for place in range(count):
-        over = norm(basis[place]) == 0  # the space was exhausted: any value between the extremes
-        t[:, place, place] = np.where(over, diagonal[0], diagonal[place])[:, 0]
-        if place + 1 < count:
-            t[:, place, place + 1] = t[:, place + 1, place] = beside[place][:, 0]
+    for k in range(count):
+        exhausted = norm(basis[k]) == 0  # the space holds no more: any value between the extremes
+        t[:, k, k] = np.where(exhausted, diagonal[0], diagonal[k])[:, 0]
+        if k + 1 < count:
+            t[:, k, k + 1] = t[:, k + 1, k] = off_diagonal[k][:, 0]
     usable: Array = np.isfinite(t.sum(axis=(1, 2)))
     values = np.linalg.eigvalsh(np.where(usable[:, None, None], t, 0))
     return np.where(usable, values[:, 0], np.nan), np.where(usable, values[:, -1], np.nan)
@@ -100,12 +98,12 @@ def cosine(trail: Sequence[Array]) -> Array:
     steps = [after - before for before, after in pairwise(trail)]
     if len(steps) < 2:
         return np.full(len(trail[0]) if trail else 0, np.nan)
-    found = np.column_stack([dot(a, b) / (norm(a) * norm(b)) for a, b in pairwise(steps)])
-    return np.median(found, axis=-1)
+    cosines = np.column_stack([dot(a, b) / (norm(a) * norm(b)) for a, b in pairwise(steps)])
+    return np.median(cosines, axis=-1)
 
 
 class Watch:
-    """Looks over the shoulder of a cohort, and says in numbers why its runs ended so. It never ends one itself."""
+    """Collects per-run statistics of a cohort: numbers that explain how its runs ended. It never ends one itself."""
 
     def __init__(self, cohort: Cohort, problem: Problem, training: Training) -> None:
         """``problem``: the part of it that curves are measured on, in float64."""
@@ -146,14 +144,14 @@ class Watch:
         self.starts, self.first, self.g = self.starts[mask], self.first[mask], self.g[mask]
         self.trail = deque((w[mask] for w in self.trail), maxlen=TRAIL)
 
-    def finished(self, training: Training, done: Array) -> list[dict[str, Any]]:
+    def finished(self, training: Training, done: Array) -> list[Facts]:
         """The facts of the runs in ``done``, a mask of those that are alive, in their order."""
         try:
             return _rows(self._at_the_end(training, done), int(done.sum()))
-        except Exception:  # a problem that cannot say is a problem without a diagnosis
+        except Exception:  # a problem whose curvature or units raise has no diagnosis
             return [{} for _ in range(int(done.sum()))]
 
-    def diverged(self, training: Training, gone: Array) -> list[dict[str, Any]]:
+    def diverged(self, training: Training, gone: Array) -> list[Facts]:
         """Likewise, of runs that have diverged: from their start and their first step."""
         try:
             first, _, last = self.losses[:, training.alive[gone]]
@@ -199,7 +197,7 @@ class Watch:
         return facts
 
     def _largest(self, start: Array) -> Array:
-        """The largest curvature at these rows, (R,), each start looked at once."""
+        """The largest curvature at these rows, (R,), each start computed once."""
         keys = [row.tobytes() for row in start]
         new = {key: row for key, row in zip(keys, start, strict=True) if key not in self.known}
         if new:
@@ -207,13 +205,13 @@ class Watch:
         return np.array([self.known[key] for key in keys])
 
     def _growth(self, training: Training) -> float:
-        """How many times the rate of the first step the schedule has asked for since: a warmup's is small."""
+        """The schedule's factor now relative to the first step's, at least 1: a warmup starts small."""
         first, last = (training.schedule(t, self.cohort.steps) for t in (1, max(training.t, 1)))
         return max(1.0, last / first) if first > 0 else 1.0
 
 
-def _rows(facts: dict[str, Array], count: int) -> list[dict[str, Any]]:
-    """A dictionary for each of so many runs, of what is known of it."""
+def _rows(facts: dict[str, Array], count: int) -> list[Facts]:
+    """Columns, (R,) each, as one dictionary a run."""
     if not facts:
         return [{} for _ in range(count)]
     columns = (values.tolist() for values in facts.values())

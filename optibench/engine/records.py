@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from math import nan
-from typing import Any
+from typing import Any, TypedDict
 
 from optibench.engine.gradients import Transforms
 from optibench.plugin.choice import Choice
 from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.types import Array, Facts, Option
 
 #: Raised when what a run means or stores changes: stores of another format are refused, not mixed.
 FORMAT = 3
@@ -19,9 +21,24 @@ FORMAT = 3
 Settings = Mapping[str, float]
 
 
+class Status(StrEnum):
+    """How a run ended, as stores spell it."""
+
+    RUNNING = "running"  # only while it trains
+    FINISHED = "finished"
+    DIVERGED = "diverged"
+    FAILED = "failed"  # an error in a plugin: trained again, it would fail again
+    CRASHED = "crashed"  # its process ended
+    TIMEOUT = "timeout"
+
+
+#: Causes outside the run, so it is trained again: after a crash always, after a timeout under a longer limit.
+RETRIED = (Status.CRASHED, Status.TIMEOUT)
+
+
 @dataclass(frozen=True)
 class Run:
-    """One training: the numbers that tell it from the others of its cohort."""
+    """One training: the numbers that are its own in its cohort."""
 
     id: str
     seed: int
@@ -35,7 +52,7 @@ class Cohort:
     problem: Choice
     optimizer: str
     label: str  # the optimizer with the settings that were chosen for it
-    options: Mapping[str, Any]
+    options: Mapping[str, Option]
     runs: tuple[Run, ...]
     budget: tuple[str, int]
     batch: int  # examples a step; 0 without data
@@ -45,7 +62,7 @@ class Cohort:
     transforms: Transforms
     fingerprint: str
     steps: int  # at most
-    limit: int | None = None  # evaluations at most, of gradient, loss or Hessian product, where steps do not say
+    limit: int | None = None  # evaluations at most, of gradient, loss or Hessian product, where steps do not bound them
 
     @property
     def key(self) -> str:
@@ -60,19 +77,19 @@ def alone(
     numbers = [
         {**rule.hyperparameters, **{key: run[key] for key in run if key in rule.hyperparameters}} for run in runs
     ]
-    given = {"options": dict(rule.options), "schedule": ("constant", {}), "transforms": Transforms(), **facts}
+    fields = {"options": dict(rule.options), "schedule": ("constant", {}), "transforms": Transforms(), **facts}
     return Cohort(
         problem=("fun", {}),
         optimizer=rule.name,
         label=rule.name,
-        runs=tuple(Run("", seed, one) for seed, one in enumerate(numbers)),
+        runs=tuple(Run("", seed, settings) for seed, settings in enumerate(numbers)),
         budget=("steps", steps),
         batch=0,
         sampler="full",
         dtype=dtype,
         fingerprint="",
         steps=steps,
-        **given,
+        **fields,
     )
 
 
@@ -80,21 +97,30 @@ def alone(
 class Ending:
     """How one run ended, and what it cost."""
 
-    status: str = "running"
+    status: Status = Status.RUNNING
     reason: str = ""
     diverged_at: int | None = None
     steps: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     final: dict[str, float] = field(default_factory=dict)
-    why: dict[str, Any] = field(default_factory=dict)  # what diagnosis found
+    why: Facts = field(default_factory=dict)  # what diagnosis found
+
+
+class Point(TypedDict):
+    """What was recorded after a step, for the runs that were still going, by their row in the cohort."""
+
+    step: int
+    runs: Array
+    counts: dict[str, Array]
+    columns: dict[str, Array]
 
 
 @dataclass
 class Outcome:
-    """What a cohort gives: an ending a run, and the recorded points, each for the runs that were still going."""
+    """What a cohort gives: an ending a run, and the recorded points."""
 
     endings: list[Ending]
-    points: list[dict[str, Any]]
+    points: list[Point]
     evaluation_share: float = 0.0
     seconds_per_step: float = float("nan")
     unmeasured: dict[str, str] = field(default_factory=dict)  # metrics that failed, and why
@@ -108,9 +134,9 @@ COUNTS = ("gradient_evaluations", "value_evaluations", "hessian_products")
 class Known:
     """What tuning sees of a run: how it ended, its final score, and the loss at the end of its curve."""
 
-    status: str
+    status: Status
     score: float  # the validation loss, or the loss where nothing is held out
     end: float
 
 
-LOST = Known("crashed", nan, nan)
+LOST = Known(Status.CRASHED, nan, nan)

@@ -1,33 +1,30 @@
 """The runs of a cohort between two steps: parameters, state, batches, and what a rule may call.
 
-Shapes: w and g (R, P); losses (R,); hyperparameters (R, 1), or (1, 1) where all runs have the same. A run that ends
-leaves the arrays; the others go on.
+Shapes: w and g (R, P); losses (R,); hyperparameters (R, 1), or (1, 1) where all runs have the same. When a run ends,
+its row is removed from the arrays; the others continue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from contextlib import suppress
 
 import numpy as np
 
 from optibench.engine.batches import Batches
 from optibench.engine.records import COUNTS, Cohort
 from optibench.engine.streams import stream
-from optibench.errors import InputError
+from optibench.errors import RuleError, SettingError, reason
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
-from optibench.plugin.types import Array
+from optibench.plugin.types import Array, Facts
+from optibench.plugin.wrapper import as_tuple
 
 LARGEST = np.finfo(float).max
 
 
-class RuleError(Exception):
-    """A rule broke the contract."""
-
-
 class Training:
-    """The runs of a cohort between two steps. The rule is pure, so all that changes stands here."""
+    """The runs of a cohort between two steps. The rule is pure, so all that changes is kept here."""
 
     def __init__(
         self,
@@ -55,7 +52,7 @@ class Training:
         self.counts = {name: np.zeros(len(runs), int) for name in COUNTS}
         self.scale = np.full(len(runs), LARGEST)
         self.noise = [stream(run.seed, "noise") for run in runs] if "normal" in rule.arguments else []
-        self.supply: dict[str, Any] = {
+        self.supply: Facts = {
             "grad": self.grad,
             "value": self.value,
             "hessian_product": self.hessian_product,
@@ -66,7 +63,9 @@ class Training:
             curved(problem, rule)
         if "f_min" in rule.arguments:
             if problem.minimum is None:
-                raise InputError(f"'{rule.name}' asks for f_min, but '{problem.name}' knows no minimum; choose another")
+                raise SettingError(
+                    f"'{rule.name}' asks for f_min, but the minimum of '{problem.name}' is unknown; choose another"
+                )
             self.supply["f_min"] = np.full((len(runs), 1), problem.minimum, dtype)
         states = rule.initial_state(self.w, blocks=problem.blocks, **self.hyper, **cohort.options)
         self.supply.update(zip(rule.state, states, strict=True))
@@ -75,7 +74,7 @@ class Training:
 
     @property
     def solution(self) -> Array:
-        """The point that a rule stands for: w, unless it declares another."""
+        """The point at which runs are evaluated: w, unless the rule declares another."""
         if self.rule.solution is None:
             return self.w
         solution: Array = self.rule.solution(self.w, *(self.supply[name] for name in self.rule.state))
@@ -99,8 +98,15 @@ class Training:
         factor = self.schedule(t, self.cohort.steps)
         if factor != 1 and "lr" in hyper:
             hyper = {**hyper, "lr": hyper["lr"] * self.w.dtype.type(factor)}
-        returned = rule.rule(*[supply[name] for name in rule.arguments], **hyper, **self.cohort.options)
-        outputs = returned if isinstance(returned, tuple) else (returned,)
+        arguments = [supply[name] for name in rule.arguments]
+        try:
+            outputs = as_tuple(rule.rule(*arguments, **hyper, **self.cohort.options))
+        except ValueError as error:
+            if self._changes(arguments, hyper):
+                raise RuleError(
+                    f"{reason(error)}: inputs are read-only; a rule returns new arrays and changes nothing in place"
+                ) from error
+            raise
         if len(outputs) != len(self.returned):
             raise RuleError(
                 f"rule '{rule.name}' returned {len(outputs)} values; its signature declares {len(self.returned)}: "
@@ -116,8 +122,28 @@ class Training:
             supply[name] = new
         self.t, self.w = t, outputs[0]
 
+    def _changes(self, arguments: list[object], hyper: dict[str, Array]) -> bool:
+        """Whether the rule changes its inputs in place: NumPy has no error of its own for that, so try it on copies."""
+        pairs: list[tuple[Array, Array]] = []
+
+        def copied(value: object) -> object:
+            if not isinstance(value, np.ndarray):
+                return value
+            pairs.append((value, value.copy()))
+            return pairs[-1][1]
+
+        counts, self.counts = self.counts, {name: count.copy() for name, count in self.counts.items()}
+        copies, settings = (
+            [copied(value) for value in arguments],
+            {name: copied(value) for name, value in hyper.items()},
+        )
+        with suppress(Exception):  # what matters is what it did before
+            self.rule.rule(*copies, **settings, **self.cohort.options)
+        self.counts = counts
+        return any(not np.array_equal(value, copy, equal_nan=True) for value, copy in pairs)
+
     def keep(self, mask: Array) -> None:
-        """Let the runs outside ``mask`` leave the arrays."""
+        """Remove the runs outside ``mask`` from the arrays."""
         self.alive = self.alive[mask]
         self.w = rows(self.w, mask)
         self.hyper = {
@@ -131,7 +157,7 @@ class Training:
         self.batches.keep(mask)
         self.data = tuple(rows(array, mask) if len(array) > 1 else array for array in self.data)
 
-    # What a rule may call; where (R, 1) or (R,) names the runs that pay, all by default.
+    # What a rule may call; ``where``, (R, 1) or (R,), marks the runs that are charged, all by default.
 
     def grad(self, w: Array, where: Array | None = None) -> Array:
         self._charge("gradient_evaluations", where)
@@ -168,10 +194,10 @@ def difference(w: Array, v: Array) -> Array:
 
 
 def curved(problem: Problem, rule: Optimizer) -> None:
-    """Refuse a rule that looks at curvature where there is none."""
+    """Refuse a rule that asks for curvature of a problem that is not smooth."""
     if not problem.smooth:
-        raise InputError(
-            f"'{rule.name}' asks for Hessian products, but '{problem.name}' has none: its slope jumps; choose another"
+        raise SettingError(
+            f"'{rule.name}' asks for Hessian products, but '{problem.name}' is not smooth; choose another"
         )
 
 
@@ -191,7 +217,7 @@ def rows(array: Array, mask: Array) -> Array:
     return kept
 
 
-def _described(value: Any) -> str:
+def _described(value: object) -> str:
     if isinstance(value, np.ndarray):
         return f"{value.dtype} {value.shape}"
     return type(value).__name__

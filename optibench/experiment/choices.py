@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optibench.errors import InputError, nearest
+from optibench.errors import InputError, SettingError, nearest
 from optibench.plugin.choice import Choice
 from optibench.plugin.functions import Schedule
 from optibench.plugin.optimizer import Optimizer
@@ -48,7 +48,7 @@ def tuning(name: str, value: object) -> Tuning:
         return Tuning(method)
     if method == "random" and count.isascii() and count.isdecimal() and int(count) > 0:
         return Tuning(method, int(count))
-    raise InputError(
+    raise SettingError(
         f"{name} = {shown(value)}: must be grid, none or random:K with at least one trial, such as random:20"
     )
 
@@ -69,12 +69,12 @@ def rates(lr: object) -> tuple[float, ...]:
     except InputError:
         raise
     except (TypeError, ValueError, OverflowError):
-        raise InputError(f"lr {shown(lr)}: not a grid; write LO:HI:COUNT such as 1e-4:1:9, or a,b,c") from None
+        raise SettingError(f"lr {shown(lr)}: not a grid; write LO:HI:COUNT such as 1e-4:1:9, or a,b,c") from None
     for rate in values:
         if not (rate > 0 and isfinite(rate)):
-            raise InputError(f"lr {rate:g}: a learning rate must be positive and finite; for example 1e-4:1:9")
+            raise SettingError(f"lr {rate:g}: a learning rate must be positive and finite; for example 1e-4:1:9")
     if not values:
-        raise InputError("lr: no learning rate given; for example 1e-4:1:9")
+        raise SettingError("lr: no learning rate given; for example 1e-4:1:9")
     return tuple(sorted(set(values)))
 
 
@@ -82,7 +82,7 @@ def _grid(lr: str) -> list[float]:
     low, high, count = lr.split(":")
     first, last = float(low), float(high)
     if int(count) < 1 or first > last or (int(count) == 1 and first != last):
-        raise InputError(f"lr '{lr}': LO must not exceed HI, COUNT must be at least 2; for example 1e-4:1:9")
+        raise SettingError(f"lr '{lr}': LO must not exceed HI, COUNT must be at least 2; for example 1e-4:1:9")
     if first > 0 and isfinite(last):
         return [float(f"{rate:.6g}") for rate in np.geomspace(first, last, int(count))]
     return [first, last]
@@ -95,7 +95,7 @@ def batch_size(name: str, value: object) -> int | str:
     try:
         return Whole().check(name, value)
     except InputError as error:
-        raise InputError(f"{error}, or full") from None
+        raise SettingError(f"{error}, or full") from None
 
 
 def choices(kind: str, item: object, registry: Registry) -> list[Choice]:
@@ -107,7 +107,7 @@ def choices(kind: str, item: object, registry: Registry) -> list[Choice]:
     for key, value in settings.items():
         if key not in declared or key == "lr":
             fix = "give learning rates by lr" if key == "lr" else nearest(key, declared.keys() - {"lr"})
-            raise InputError(f"{owner} takes no setting {key!r}; {fix}")
+            raise SettingError(f"{owner} takes no setting {key!r}; {fix}")
         for level in value if isinstance(value, list) else [value]:
             if isinstance(piece, Optimizer) and key == "batch" and piece.batch is not None:
                 batch_size(f"{owner}: batch", level)
@@ -123,7 +123,7 @@ def one_choice(kind: str, item: object, registry: Registry) -> Choice:
     """The choice that an item is, where it may not be a sweep."""
     combinations = choices(kind, item, registry)
     if len(combinations) != 1:
-        raise InputError(f"{kind} {shown(item)}: expected one value for each setting, got a sweep")
+        raise SettingError(f"{kind} {shown(item)}: expected one value for each setting, got a sweep")
     return combinations[0]
 
 
@@ -137,17 +137,17 @@ def _parsed(kind: str, item: object, registry: Registry) -> tuple[str, Facts]:
         return name, dict(_setting(kind, item, part) for part in parts if part)
     if isinstance(item, Mapping):
         if "name" not in item:
-            raise InputError(f'{kind} {shown(dict(item))}: no name; write name = "..."')
+            raise SettingError(f'{kind} {shown(dict(item))}: no name; write name = "..."')
         return str(item["name"]), {key: value for key, value in item.items() if key != "name"}
     if isinstance(item, tuple) and _is_choice(item):
         return item[0], dict(item[1])
-    raise InputError(f"{kind} {shown(item)}: must be a name or a table with a name")
+    raise SettingError(f"{kind} {shown(item)}: must be a name or a table with a name")
 
 
 def _setting(kind: str, item: str, part: str) -> tuple[str, int | float | bool | str]:
     key, equals, text = part.partition("=")
     if not equals or not text:
-        raise InputError(f"{kind} {item!r}: expected KEY=VALUE, got {part!r}; write NAME:KEY=VALUE,KEY=VALUE")
+        raise SettingError(f"{kind} {item!r}: expected KEY=VALUE, got {part!r}; write NAME:KEY=VALUE,KEY=VALUE")
     if text in ("true", "True", "false", "False"):
         return key, text.lower() == "true"
     for parse in (int, float):
@@ -169,11 +169,11 @@ def _declared(piece: Optimizer | ProblemFactory | Schedule) -> Facts:
 def _check_type(owner: str, key: str, value: object, default: object) -> None:
     if isinstance(default, bool):
         if not isinstance(value, bool):
-            raise InputError(f"{owner}: {key} = {shown(value)} must be true or false; its default is {default}")
+            raise SettingError(f"{owner}: {key} = {shown(value)} must be true or false; its default is {default}")
     elif isinstance(default, int | float) and (
         isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value)
     ):
-        raise InputError(f"{owner}: {key} = {shown(value)} must be a number; its default is {default}")
+        raise SettingError(f"{owner}: {key} = {shown(value)} must be a number; its default is {default}")
 
 
 def scheduled(schedule: ScheduleLike, registry: Registry) -> Callable[[int, int], float]:
@@ -256,7 +256,7 @@ class Batches(Kind):
     def check(self, name: str, value: object) -> tuple[int | str, ...]:
         sizes = tuple(batch_size(name, size) for size in listed(value))
         if not sizes:
-            raise InputError(f"{name}: none given; give one, or several to compare")
+            raise SettingError(f"{name}: none given; give one, or several to compare")
         return sizes
 
     def write(self, value: object) -> object:

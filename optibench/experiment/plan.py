@@ -12,7 +12,7 @@ import numpy as np
 
 from optibench.engine.capacity import capacity
 from optibench.engine.records import Cohort, Run, Settings
-from optibench.errors import InputError
+from optibench.errors import InputError, SettingError
 from optibench.experiment.identity import prefix
 from optibench.experiment.settings import BUDGETS, FACTORS, Experiment
 from optibench.plugin.choice import Choice, label
@@ -141,6 +141,6 @@ def _try_schedule(cohort: Cohort, registry: Registry) -> None:
     try:
         schedule(1, cohort.steps, **cohort.schedule[1])
     except InputError as error:
-        raise InputError(f"schedule '{schedule.name}' on {label(*cohort.problem)}: {error}") from None
+        raise SettingError(f"schedule '{schedule.name}' on {label(*cohort.problem)}: {error}") from None
     except Exception:  # a bug in a plugin costs its runs only, and they say it
         pass

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from optibench.engine import gradients
 from optibench.engine.gradients import Transforms
-from optibench.errors import InputError, nearest
+from optibench.errors import SettingError, UnknownName
 from optibench.experiment import settings
 from optibench.experiment.choices import Pieces
 from optibench.experiment.settings import BUDGETS, FACTORS, SWEEPS, TUNING_SEEDS, Experiment, rows
@@ -21,16 +21,16 @@ def resolve(facts: Mapping[str, object], registry: Registry) -> Experiment:
     known = {row.name: row for row in rows()}
     for name in facts:
         if name not in known:
-            raise InputError(f"no experiment setting named '{name}'; {nearest(name, known)}")
+            raise UnknownName("experiment setting", name, known)
     given: Facts = {name: value for name, value in facts.items() if value is not None}
     budgets = [name for name in BUDGETS if name in given]
     if len(budgets) > 1:
-        raise InputError(f"{' and '.join(budgets)} given together; keep one budget")
+        raise SettingError(f"{' and '.join(budgets)} given together; keep one budget")
     transforms = Transforms(**{row.name: given.pop(row.name) for row in gradients.ROWS if row.name in given})
     checked: Facts = {name: _checked(row, given[name], registry) for name, row in known.items() if name in given}
     for row in known.values():
         if isinstance(row.kind, Pieces) and not checked.get(row.name, row.default):
-            raise InputError(f"no {row.name} selected; name at least one (optibench list {row.kind.plugin})")
+            raise SettingError(f"no {row.name} selected; name at least one (optibench list {row.kind.plugin})")
     for sweep in SWEEPS:
         if sweep.name in checked:
             checked["problems"] = _swept(checked["problems"], sweep, checked.pop(sweep.name), registry)
@@ -53,23 +53,23 @@ def _check_comparison(experiment: Experiment, registry: Registry) -> None:
     levels = {"optimizer": 2, "batch": len(experiment.batch), "schedule": len(experiment.schedule)}
     for factor, count in levels.items():
         if factor != "optimizer" and count > 1 and compare != factor:
-            raise InputError(f"{factor}: {count} are given; compare them by --compare {factor}, or keep one")
+            raise SettingError(f"{factor}: {count} are given; compare them by --compare {factor}, or keep one")
     parameter = FACTORS[compare]
     if parameter:
         for name, parameters in experiment.problems:
             if parameter not in parameters:
-                raise InputError(
+                raise SettingError(
                     f"compare {compare}: no {compare} is given for problem '{name}'; leave the problem out, or give "
                     f"levels by --{compare} a,b"
                 )
         levels[compare] = len({parameters[parameter] for _, parameters in experiment.problems})
     if levels[compare] < 2:
-        raise InputError(f"compare {compare}: one level only; give at least two by --{compare} a,b")
+        raise SettingError(f"compare {compare}: one level only; give at least two by --{compare} a,b")
     if compare == "batch":
         for name, _ in experiment.optimizers:
             own = registry.get("optimizer", name).batch
             if own is not None:
-                raise InputError(f"compare batch: optimizer '{name}' has a fixed batch size, {own}; choose another")
+                raise SettingError(f"compare batch: optimizer '{name}' has a fixed batch size, {own}; choose another")
     if experiment.reference is not None:
         labels = [label(*choice) for choice in experiment.optimizers]
         OneOf(lambda: labels, "reference among the optimizers").check("reference", experiment.reference)
@@ -85,7 +85,7 @@ def _swept(problems: Sequence[Choice], sweep: Setting, levels: Sequence[str], re
         for name, parameters in problems
     ]
     if not any(taking):
-        raise InputError(f"{sweep.name}: none of the problems takes one; choose a network (optibench list problem)")
+        raise SettingError(f"{sweep.name}: none of the problems takes one; choose a network (optibench list problem)")
     return tuple(
         choice
         for (name, parameters), takes in zip(problems, taking, strict=True)

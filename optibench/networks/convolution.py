@@ -98,9 +98,9 @@ class MaxPool(Pool):
 
         def back(delta: Array, grads: list[Array], inward: bool) -> Array:
             inner, left = np.zeros((len(delta), *x.shape[1:]), delta.dtype), delta
-            for corner, place in zip(corners, self.corners(inner), strict=True):
+            for corner, slopes in zip(corners, self.corners(inner), strict=True):
                 hit = corner == y
-                np.multiply(left, hit, out=place)
+                np.multiply(left, hit, out=slopes)
                 left = left * ~hit
             return inner
 
@@ -117,8 +117,8 @@ class AveragePool(Pool):
 
         def back(delta: Array, grads: list[Array], inward: bool) -> Array:
             inner = np.zeros((len(delta), *x.shape[1:]), delta.dtype)
-            for place in self.corners(inner):
-                place[...] = delta * share
+            for slopes in self.corners(inner):
+                slopes[...] = delta * share
             return inner
 
         return y, back

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optibench.errors import InputError, nearest
+from optibench.errors import UnknownName
 from optibench.plugin.types import Array
 
 Rng = np.random.Generator
@@ -62,5 +62,5 @@ INITIAL: dict[str, Callable[[Rng, tuple[int, ...], int, int], Array]] = {
 
 def initial(name: str) -> Callable[[Rng, tuple[int, ...], int, int], Array]:
     if name not in INITIAL:
-        raise InputError(f"no initialisation named '{name}'; {nearest(name, INITIAL)}")
+        raise UnknownName("initialisation", name, INITIAL)
     return INITIAL[name]

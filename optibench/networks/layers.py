@@ -236,6 +236,6 @@ class BatchNorm(Normalise):
     def statistics(self, x: Array, run: Pass) -> tuple[Array, Array]:
         if run.statistics is not None:
             return next(run.statistics)
-        found = super().statistics(x, run)
-        run.seen.append(found)
-        return found
+        statistics = super().statistics(x, run)
+        run.seen.append(statistics)
+        return statistics

@@ -8,13 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
-from optibench.errors import InputError
+from optibench.errors import PluginError
 from optibench.networks.layers import Activate, Back, BatchNorm, Layer, Pass, Shape
 from optibench.plugin.functions import Activation, Loss
 from optibench.plugin.problem import Block, blocks_of
 from optibench.plugin.types import Array
 
-#: A unit whose slope is less than this on every example passes nothing back.
+#: A unit whose slope is less than this on every example has zero gradient: it is dead.
 DEAD = 1e-6
 #: Of how many training examples the statistics are that normalise a batch outside training.
 REFERENCE = 256
@@ -42,20 +42,22 @@ class Network:
     def shapes(self) -> list[Shape]:
         """The shape of an example before every layer, and after the last."""
         shapes = [tuple(self.inputs)]
-        for place, layer in enumerate(self.stack, start=1):
-            before = f"layer {place - 1} ({self.stack[place - 2].name}) gives" if place > 1 else "the inputs are"
+        for number, layer in enumerate(self.stack, start=1):
+            before = f"layer {number - 1} ({self.stack[number - 2].name}) gives" if number > 1 else "the inputs are"
             try:
                 shapes.append(layer.output(shapes[-1]))
             except ValueError as error:
-                raise InputError(f"layer {place} ({layer.name}) {error}, but {before} {shapes[-1]}") from None
+                raise PluginError(
+                    f"layer {number} ({layer.name}) {error}, but {before} {shapes[-1]}; change one of the two"
+                ) from None
         return shapes
 
     @cached_property
     def own(self) -> list[list[Block]]:
         """The blocks of every layer."""
         shapes = {
-            f"{name}{place}": parameter.shape
-            for place, (layer, shape) in enumerate(zip(self.stack, self.shapes[:-1], strict=True), start=1)
+            f"{name}{number}": parameter.shape
+            for number, (layer, shape) in enumerate(zip(self.stack, self.shapes[:-1], strict=True), start=1)
             for name, parameter in layer.parameters(shape).items()
         }
         blocks = iter(blocks_of(**shapes))
@@ -75,8 +77,8 @@ class Network:
 
     @cached_property
     def first(self) -> int:
-        """The first layer with parameters: nobody asks what lies below."""
-        return next((place for place, blocks in enumerate(self.own) if blocks), len(self.own))
+        """The first layer with parameters: no slope is needed below it."""
+        return next((index for index, blocks in enumerate(self.own) if blocks), len(self.own))
 
     @property
     def width(self) -> int:
@@ -95,8 +97,8 @@ class Network:
 
     def draws(self, rng: np.random.Generator, batch: int) -> tuple[Array, ...]:
         """The noise of one run for one batch in training."""
-        every = (layer.noise(rng, batch, shape) for layer, shape in zip(self.stack, self.shapes[:-1], strict=True))
-        return tuple(noise for noise in every if noise is not None)
+        noises = (layer.noise(rng, batch, shape) for layer, shape in zip(self.stack, self.shapes[:-1], strict=True))
+        return tuple(noise for noise in noises if noise is not None)
 
     @cached_property
     def is_noisy(self) -> bool:
@@ -126,10 +128,10 @@ class Network:
         return run
 
     def units(self, w: Array, x: Array) -> tuple[Array, int, str]:
-        """Hidden units that pass nothing back, for their slope is 0 on every example: (R,), of how many, of what."""
+        """Hidden units with zero gradient (dead): their slope is 0 on every example. (R,), of how many, of what."""
         dead, count, names, run = np.zeros(len(w), int), 0, [], self._outside(w)
-        for place, (layer, blocks) in enumerate(zip(self.stack, self.own, strict=True), start=1):
-            if isinstance(layer, Activate) and place < len(self.stack):
+        for number, (layer, blocks) in enumerate(zip(self.stack, self.own, strict=True), start=1):
+            if isinstance(layer, Activate) and number < len(self.stack):
                 slope = np.abs(layer.activation(x)[1]).max(axis=1)  # over the examples
                 dead += (slope < DEAD).reshape(len(slope), -1).sum(axis=-1)  # one for all runs, or one a run
                 count += slope[0].size
@@ -145,8 +147,8 @@ class Network:
         output, backs = self._forward(w, x, Pass(training=True, draws=iter(draws)))
         value, delta = self.loss(output, y)
         g = np.empty(w.shape, w.dtype)
-        for place in reversed(range(self.first, len(backs))):
-            inner = backs[place](delta, [block.of(g) for block in self.own[place]], place > self.first)
+        for index in reversed(range(self.first, len(backs))):
+            inner = backs[index](delta, [block.of(g) for block in self.own[index]], index > self.first)
             delta = delta if inner is None else inner
         for block in self.weights:
             g[:, block.slice] += w.dtype.type(self.l2) * w[:, block.slice]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from optibench.errors import InputError
+from optibench.errors import PluginError
 from optibench.networks.layers import Activate
 from optibench.networks.network import REFERENCE, Network
 from optibench.plugin.problem import Problem
@@ -47,18 +47,21 @@ def network_problem(name: str, network: Network, parts: Splits, **facts: Any) ->
 
 def _check(what: str, network: Network, x: Array, y: Array) -> None:
     if len(x) != len(y):
-        raise InputError(f"{what}: {len(x)} inputs, but {len(y)} targets")
+        raise PluginError(f"{what}: {len(x)} inputs, but {len(y)} targets; give one target an input")
     if x.shape[1:] != tuple(network.inputs):
-        raise InputError(f"{what}: an example has shape {x.shape[1:]}, but the network takes {tuple(network.inputs)}")
+        raise PluginError(
+            f"{what}: an example has shape {x.shape[1:]}, but the network takes {tuple(network.inputs)}; change one of "
+            "the two"
+        )
     if y.shape[1:] != network.shapes[-1]:
-        raise InputError(
+        raise PluginError(
             f"{what}: the loss {network.loss.name} compares targets {y.shape[1:]} with outputs {network.shapes[-1]}; "
             "they must have the same shape (one_hot makes classes)"
         )
     for word, array in (("inputs", x), ("targets", y)):
         if not np.isfinite(array).all():
-            place = tuple(int(index) for index in np.argwhere(~np.isfinite(array))[0])
-            raise InputError(f"{what}: {word}[{', '.join(map(str, place))}] is {array[place]}; drop or fill it")
+            index = tuple(int(number) for number in np.argwhere(~np.isfinite(array))[0])
+            raise PluginError(f"{what}: {word}[{', '.join(map(str, index))}] is {array[index]}; drop or fill it")
 
 
 def one_hot(labels: Array, classes: int) -> Array:
@@ -66,7 +69,7 @@ def one_hot(labels: Array, classes: int) -> Array:
     labels = np.asarray(labels)
     wrong = np.flatnonzero(~np.isin(labels, np.arange(classes)))
     if len(wrong):
-        raise InputError(
+        raise PluginError(
             f"label {labels[wrong[0]]} of example {wrong[0]}: labels must be whole numbers from 0 to {classes - 1}"
         )
     return np.eye(classes)[labels.astype(int)]
@@ -88,8 +91,8 @@ def standardised(parts: Splits, constant: str = "refuse") -> Splits:
     mean, scale = parts[0][0].mean(axis=0), parts[0][0].std(axis=0)
     dead = np.flatnonzero(scale == 0)
     if len(dead) and constant != "keep":
-        raise InputError(
-            f"inputs: column {dead[0]} is constant, {np.ravel(mean)[dead[0]]:g}: it has no scale; drop it, or "
+        raise PluginError(
+            f"inputs: column {dead[0]} is constant, {np.ravel(mean)[dead[0]]:g}, and has no scale; drop it, or "
             'pass constant="keep"'
         )
     train, validation, test = (((x - mean) / np.where(scale > 0, scale, 1), y) for x, y in parts)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from optibench.optimizers.norms import norm
 from optibench.plugin.problem import Block, blocks_of
-from optibench.plugin.types import Array
+from optibench.plugin.types import AnyFunction, Array
 
 Blocks = Sequence[Block]
 
@@ -34,7 +33,7 @@ def zeros(blocks: Blocks, w: Array) -> Array:
     return np.zeros((len(w), blocks[-1].slice.stop), w.dtype)
 
 
-def by_block(rule: Callable[..., Any], *laid: tuple[Blocks, Array]) -> tuple[Array, ...]:
+def by_block(rule: AnyFunction, *laid: tuple[Blocks, Array]) -> tuple[Array, ...]:
     """``rule`` of each block's part of every (blocks, array), (R, *shape); its results side by side again, (R, P)."""
     parts = [
         rule(*(block.of(array) for block, (_, array) in zip(same, laid, strict=True)))

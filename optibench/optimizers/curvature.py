@@ -7,7 +7,7 @@ from math import inf
 from numpy import abs as magnitude
 from numpy import clip, concatenate, maximum, minimum, where, zeros
 
-from optibench.errors import InputError
+from optibench.errors import SettingError
 from optibench.optimizers.norms import dot, ratio
 from optibench.optimizers.spaces import DECAY, LR
 from optibench.plugin.optimizer import optimizer
@@ -39,8 +39,8 @@ def strong_wolfe(w, d, step, loss, slope, value, grad, c1=1e-4, c2=0.9, most=25)
             break
         higher = ~(value(w + step * d, where=open_) <= loss + c1 * step * slope)
         new = dot(grad(w + step * d, where=open_), d)
-        found = ~higher & (magnitude(new) <= -c2 * slope)
-        open_ = open_ & ~found
+        accepted = ~higher & (magnitude(new) <= -c2 * slope)
+        open_ = open_ & ~accepted
         up = higher | (new > 0)
         high, low = where(open_ & up, step, high), where(open_ & ~up, step, low)
         middle = where(high < inf, (low + minimum(high, 1e300)) / 2, 2 * low)
@@ -72,7 +72,7 @@ def lbfgs(
     d = -quasi_newton(g, s, y, memory)
     step = lr * (minimum(1, ratio(1 + 0 * loss, magnitude(g).sum(axis=-1, keepdims=True))) if t == 1 else 1 + 0 * loss)
     if line_search not in (None, "strong_wolfe"):
-        raise InputError(f"lbfgs: line_search = {line_search!r} must be None or 'strong_wolfe'")
+        raise SettingError(f"lbfgs: line_search = {line_search!r} must be None or 'strong_wolfe'", "line_search")
     if line_search:
         step = strong_wolfe(w, d, step, loss, dot(g, d), value, grad)
     return w + step * d, w, g, s, y

@@ -49,7 +49,7 @@ def adafactor(
     """RMSProp that keeps row and column means. Shazeer and Stern 2018, as PyTorch: Optax and others add momentum."""
     new, tiny = 1.0 * t**beta2_decay, finfo(w.dtype).eps
 
-    def one(w, g, row, column):
+    def update(w, g, row, column):
         matrix, each = g.reshape(*g.shape[:2], -1), lambda value: deep(value, g)
         row = row + deep(new, row) * ((matrix**2).mean(axis=2, keepdims=True) - row)
         column = column + deep(new, column) * ((matrix**2).mean(axis=1, keepdims=True) - column)
@@ -60,7 +60,7 @@ def adafactor(
         return w.astype(g.dtype), row, column
 
     blocks, rows, columns = matrices(blocks), row_blocks(blocks), column_blocks(blocks)
-    return by_block(one, (blocks, w), (blocks, g), (rows, row), (columns, column))
+    return by_block(update, (blocks, w), (blocks, g), (rows, row), (columns, column))
 
 
 def orthogonal(g, steps=5, eps=1e-8):
@@ -86,7 +86,7 @@ def muon(
 ):  # fmt: skip
     """Orthogonalised momentum; vectors by AdamW. Jordan et al. 2024, as Optax: PyTorch orthogonalises in bfloat16."""
 
-    def one(w, g, m, v):
+    def update(w, g, m, v):
         if g.ndim == 2:
             return adamw(w, g, t, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
         rate, mu, decay = (deep(value, g) for value in (lr, momentum, weight_decay))
@@ -96,7 +96,7 @@ def muon(
         return (1 - rate * decay) * w - rate * scale * orthogonal(ahead, eps=deep(eps, g)), m, v
 
     blocks = matrices(blocks)
-    return by_block(one, *((blocks, array) for array in (w, g, m, v)))
+    return by_block(update, *((blocks, array) for array in (w, g, m, v)))
 
 
 def left_blocks(blocks):
@@ -144,7 +144,7 @@ def shampoo(
 ):  # fmt: skip
     """AdaGrad by rows and by columns. Gupta et al. 2018, Algorithm 1; a vector has one matrix, to the power -1/2."""
 
-    def one(w, g, left, right):
+    def update(w, g, left, right):
         rate = deep(lr, g)
         if g.ndim == 2:
             left = left + g[:, :, None] * g[:, None, :]
@@ -153,7 +153,7 @@ def shampoo(
         return w - rate * power(left, -1 / 4, matrix_eps) @ g @ power(right, -1 / 4, matrix_eps), left, right
 
     lefts, rights, blocks = left_blocks(blocks), right_blocks(blocks), matrices(blocks)
-    return by_block(one, (blocks, w), (blocks, g), (lefts, left), (rights, right))
+    return by_block(update, (blocks, w), (blocks, g), (lefts, left), (rights, right))
 
 
 def left_zeros(w, blocks):
@@ -198,7 +198,7 @@ def soap(
     """Adam in the eigenbasis of Shampoo. Vyas et al. 2024, Algorithm 3; the first gradient makes the basis, no step."""
     due = (t - 1) % frequency == 0
 
-    def one(w, g, m, v, left, right, rows, columns):
+    def update(w, g, m, v, left, right, rows, columns):
         rate, b1, b2, decay, tiny, now = (deep(a, g) for a in (lr, beta1, beta2, weight_decay, eps, due))
         left = b2 * left + (1 - b2) * g @ turned(g)
         right = b2 * right + (1 - b2) * turned(g) @ g
@@ -214,4 +214,4 @@ def soap(
 
     lefts, rights, blocks = left_blocks(blocks), right_blocks(blocks), column_vectors(blocks)
     laid = zip((blocks,) * 4 + (lefts, rights) * 2, (w, g, m, v, left, right, rows, columns), strict=True)
-    return by_block(one, *laid)
+    return by_block(update, *laid)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from optibench.plugin.types import AnyFunction
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Figure:
     name: str
     title: str
     caption: str
-    data: Callable[[Any], Any]
+    data: AnyFunction
     encoding: Mapping[str, str]
 
     @property

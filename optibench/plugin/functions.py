@@ -7,22 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, overload
 
+from optibench.plugin.types import AnyFunction, Facts
 
-def summary_of(function: Callable[..., Any]) -> str:
+
+def summary_of(function: AnyFunction) -> str:
     """The first line of a docstring."""
     return (inspect.getdoc(function) or "").partition("\n")[0]
 
 
 @dataclass(frozen=True)
 class Function:
-    """A named function: the shape of every small piece. ``facts`` hold what its kind declares besides."""
+    """A named function: the shape of every small piece."""
 
     name: str
-    function: Callable[..., Any]
+    function: AnyFunction
     formula: str = ""
     reference: str = ""
 
-    def __call__(self, *arguments: Any, **keywords: Any) -> Any:
+    def __call__(self, *arguments: object, **keywords: object) -> Any:
         return self.function(*arguments, **keywords)
 
     @property
@@ -42,7 +44,7 @@ class Schedule(Function):
     """``(t, total, *, parameters) -> factor`` of the learning rate, t from 1 to total."""
 
     @property
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self) -> Facts:
         """Its keyword-only arguments and their defaults."""
         kept = inspect.signature(self.function).parameters.values()
         return {parameter.name: parameter.default for parameter in kept if parameter.kind is parameter.KEYWORD_ONLY}
@@ -53,7 +55,10 @@ class Metric(Function):
 
 
 class Executor(Function):
-    """``(task, stages, workers, timeout) -> iterator of (cohort, None or exception)``, as they end."""
+    """``(task, stages, workers, timeout) -> iterator of (cohort, None or exception)``, as they end.
+
+    The exception is WorkerDied where the process of a cohort ended. Raise InputError where nothing can go on.
+    """
 
 
 Kind = TypeVar("Kind", bound=Function)
@@ -67,25 +72,17 @@ class Declare(Generic[Kind]):
         self.__doc__ = f"Declare: {kind.__doc__}"
 
     @overload
-    def __call__(self, function: Callable[..., Any], /, **facts: str) -> Kind: ...
+    def __call__(self, function: AnyFunction, /, **facts: str) -> Kind: ...
     @overload
-    def __call__(self, function: None = None, /, **facts: str) -> Callable[[Callable[..., Any]], Kind]: ...
-    def __call__(self, function: Callable[..., Any] | None = None, /, **facts: str) -> Any:
+    def __call__(self, function: None = None, /, **facts: str) -> Callable[[AnyFunction], Kind]: ...
+    def __call__(self, function: AnyFunction | None = None, /, **facts: str) -> Kind | Callable[[AnyFunction], Kind]:
         if function is None:
             return lambda function: self(function, **facts)
         return self.kind(facts.pop("name", function.__name__), function, **facts)
 
 
 activation = Declare(Activation)
-
-
 loss = Declare(Loss)
-
-
 schedule = Declare(Schedule)
-
-
 metric = Declare(Metric)
-
-
 executor = Declare(Executor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pluggy
 
 from optibench.plugin.figure import Figure
-from optibench.plugin.functions import Activation, Executor, Loss, Metric, Schedule
+from optibench.plugin.functions import Activation, Executor, Function, Loss, Metric, Schedule
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import ProblemFactory
 from optibench.plugin.suite import Suite
@@ -65,8 +65,9 @@ def optibench_executors() -> list[Executor]:
     """Where cohorts are trained, made by ``@executor``."""
 
 
+Piece = Optimizer | Wrapper | Function | ProblemFactory | Suite | Figure
 #: kind -> what its hook's list may hold. A kind's plural names its hook: optibench_<plural>.
-KINDS = {
+KINDS: dict[str, tuple[str, type[Piece]]] = {
     "optimizer": ("optimizers", Optimizer),
     "wrapper": ("wrappers", Wrapper),
     "activation": ("activations", Activation),
@@ -81,5 +82,5 @@ KINDS = {
 
 
 def kind_of(piece: object) -> str:
-    """The kind of a piece: ``activation`` of a relu."""
+    """The kind of what a plugin registers: ``activation`` of a relu."""
     return next(kind for kind, (_, allowed) in KINDS.items() if isinstance(piece, allowed))

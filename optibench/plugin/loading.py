@@ -12,13 +12,13 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
 
-from optibench.errors import InputError
+from optibench.errors import PluginError
 
 
 def plugin_files(folder: Path) -> list[Path]:
     """The single-file plugins of a folder (or one file): Python files that speak of ``hookimpl``, tests left out."""
     if not folder.exists():
-        raise InputError(f"--plugins {folder}: no such folder; give one that holds plugin files")
+        raise PluginError(f"--plugins {folder}: no such folder; give one that holds plugin files")
     files = [folder] if folder.is_file() else sorted(folder.glob("*.py"))
     return [
         path.resolve()
@@ -77,6 +77,6 @@ def _check_helpers(path: Path, tree: ast.Module) -> None:
             files = [path.parent / f"{name}.py", path.parent / name / "__init__.py"]
             loaded = getattr(sys.modules.get(name), "__file__", None)
             if loaded and any(file.exists() for file in files) and Path(loaded).resolve() not in files:
-                raise InputError(
+                raise PluginError(
                     f"'import {name}' finds {loaded}, not the {name} beside the plugin; write `from .{name} import ...`"
                 )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 
 from optibench.plugin.choice import label
 from optibench.plugin.functions import summary_of
-from optibench.plugin.types import Array
+from optibench.plugin.types import Array, Facts
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,9 @@ class ProblemFactory:
 
     name: str
     function: Callable[..., Problem]
-    parameters: Mapping[str, Any]
+    parameters: Facts
 
-    def __call__(self, **parameters: Any) -> Problem:
+    def __call__(self, **parameters: object) -> Problem:
         built = self.function(**parameters)
         changed = {key: value for key, value in sorted(parameters.items()) if value != self.parameters[key]}
         return replace(built, name=label(self.name, changed), piece=self)
@@ -141,9 +141,12 @@ def problem(function: Callable[..., Problem], /, *, name: str = "") -> ProblemFa
 def problem(function: None = None, /, *, name: str = "") -> Callable[[Callable[..., Problem]], ProblemFactory]: ...
 
 
-def problem(function: Callable[..., Problem] | None = None, /, *, name: str = "") -> Any:
+def problem(
+    function: Callable[..., Problem] | None = None, /, *, name: str = ""
+) -> ProblemFactory | Callable[[Callable[..., Problem]], ProblemFactory]:
     """Declare a problem: a function with keyword-only parameters that returns a Problem."""
     if function is None:
         return lambda function: problem(function, name=name)
-    parameters = {key: value.default for key, value in inspect.signature(function).parameters.items()}
-    return ProblemFactory(name or function.__name__.replace("_", "-"), function, parameters)
+    name = name or function.__name__.replace("_", "-")
+    parameters = {key: parameter.default for key, parameter in inspect.signature(function).parameters.items()}
+    return ProblemFactory(name, function, parameters)

@@ -12,7 +12,7 @@ from math import isfinite, nan
 from numbers import Integral, Real
 from typing import TypeVar, cast
 
-from optibench.errors import InputError, nearest
+from optibench.errors import SettingError, UnknownName
 
 T = TypeVar("T")
 Called = TypeVar("Called", bound=Callable[..., object])
@@ -54,7 +54,7 @@ class Whole(Kind):
             if number >= self.low and (self.high is None or number <= self.high):
                 return number
         most = "" if self.high is None else f", at most {self.high}"
-        raise InputError(f"{name} = {shown(value)}: must be a whole number, at least {self.low}{most}{self.note}")
+        raise SettingError(f"{name} = {shown(value)}: must be a whole number, at least {self.low}{most}{self.note}")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Number(Kind):
         if isfinite(number) and (number > self.low if self.above else number >= self.low):
             return number
         least = f"more than {self.low:g}" if self.above else f"at least {self.low:g}"
-        raise InputError(f"{name} = {shown(value)}: must be a finite number, {least}")
+        raise SettingError(f"{name} = {shown(value)}: must be a finite number, {least}")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Flag(Kind):
 
     def check(self, name: str, value: object) -> bool:
         if not isinstance(value, bool):
-            raise InputError(f"{name} = {shown(value)}: must be true or false")
+            raise SettingError(f"{name} = {shown(value)}: must be true or false")
         return value
 
 
@@ -99,7 +99,7 @@ class OneOf(Kind):
 
     def check(self, name: str, value: object) -> str:
         if not isinstance(value, str) or value not in self.names():
-            raise InputError(f"no {self.noun or name} named {shown(value)}; {nearest(str(value), self.names())}")
+            raise UnknownName(self.noun or name, value, self.names())
         return value
 
 
@@ -112,7 +112,7 @@ class Text(Kind):
 
     def check(self, name: str, value: object) -> str:
         if not isinstance(value, str) or not re.fullmatch(self.pattern, value):
-            raise InputError(f"{name} = {shown(value)}: {self.right}")
+            raise SettingError(f"{name} = {shown(value)}: {self.right}")
         return value
 
 
@@ -129,7 +129,7 @@ class Names(Kind):
         items = value if isinstance(value, list | tuple) else [value]
         names = [item for item in items if isinstance(item, str) and item]
         if not names or len(names) < len(items):
-            raise InputError(f"{name} = {shown(value)}: must be a name, or a list of names")
+            raise SettingError(f"{name} = {shown(value)}: must be a name, or a list of names")
         return names
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from optibench.plugin.types import Facts
 
 
 @dataclass(frozen=True)
@@ -13,4 +13,4 @@ class Suite:
 
     name: str
     summary: str
-    facts: Mapping[str, Any]
+    facts: Facts

@@ -15,3 +15,5 @@ Array = NDArray[Any]
 AnyFunction = Callable[..., Any]
 #: Plain values by name, as TOML and JSON have them.
 Facts = dict[str, Any]
+#: What an option of an optimizer may be; numbers are hyperparameters.
+Option = bool | str | None

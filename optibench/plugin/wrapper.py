@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import Unpack, overload
 
-from optibench.errors import InputError, nearest
+from optibench.errors import PluginError
 from optibench.plugin.functions import summary_of
-from optibench.plugin.optimizer import FACTS, SUPPLIED, Optimizer, declared
+from optibench.plugin.optimizer import SUPPLIED, Declared, Initial, Optimizer, check_facts, declared
+from optibench.plugin.types import AnyFunction, Array, Facts, Option
 
 #: What a wrapper may ask for besides what any rule may.
 STEP = {"step": "step(w, g): the new w of the optimizer inside, from any point and gradient"}
+#: Between the names of a wrapper and of the optimizer inside, which may be wrapped itself: ``sam+lookahead+adam``.
+AROUND = "+"
+
+
+def unwrapped(name: str) -> tuple[str, str] | None:
+    """The names of the wrapper and of the optimizer inside; None where the name is not a wrapped optimizer's."""
+    outer, plus, inner = name.partition(AROUND)
+    return (outer, inner) if plus else None
 
 
 @dataclass(frozen=True)
@@ -22,12 +31,12 @@ class Wrapper:
     """
 
     name: str
-    function: Callable[..., Any]
+    function: AnyFunction
     arguments: tuple[str, ...]
-    state: Mapping[str, Any]
+    state: Mapping[str, Initial]
     hyperparameters: Mapping[str, float]
-    options: Mapping[str, Any]
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Option]
+    facts: Declared = field(default_factory=Declared)
 
     @property
     def summary(self) -> str:
@@ -35,10 +44,9 @@ class Wrapper:
 
     def __call__(self, base: Optimizer) -> Optimizer:
         """The optimizer ``self.name+base.name``; a name that both have is the wrapper's own with its name before."""
+        name = f"{self.name}{AROUND}{base.name}"
         if base.solver:
-            raise InputError(
-                f"'{self.name}+{base.name}': {base.name} steps by itself and cannot be wrapped; wrap a rule"
-            )
+            raise PluginError(f"'{name}': {base.name} is an external solver and cannot be wrapped; wrap a rule")
         taken = {*base.hyperparameters, *base.options, *base.state}
         mine = {
             name: f"{self.name}_{name}" if name in taken else name
@@ -50,14 +58,13 @@ class Wrapper:
         states = {**{mine[name]: initial for name, initial in self.state.items()}, **base.state}
         arguments = (*supplied, *states)
 
-        def rule(*given: Any, **keywords: Any) -> tuple[Any, ...]:
-            table = dict(zip(arguments, given, strict=True))
+        def rule(*values: Array, **keywords: object) -> tuple[Array, ...]:
+            table: Facts = dict(zip(arguments, values, strict=True))
             settings, after = {name: keywords[name] for name in inside}, {name: table[name] for name in base.state}
 
-            def step(w: Any, g: Any) -> Any:
+            def step(w: Array, g: Array) -> Array:
                 moved = {**table, "w": w, "g": g}
-                returned = base.rule(*(moved[name] for name in base.arguments), **settings)
-                new, *state = returned if isinstance(returned, tuple) else (returned,)
+                new, *state = as_tuple(base.rule(*(moved[name] for name in base.arguments), **settings))
                 after.update(zip(base.state, state, strict=True))
                 return new
 
@@ -66,39 +73,49 @@ class Wrapper:
                 *(table[mine.get(name, name)] for name in self.arguments),
                 **{name: keywords[mine[name]] for name in (*self.hyperparameters, *self.options)},
             )
-            return (*(returned if isinstance(returned, tuple) else (returned,)), *after.values())
+            return (*as_tuple(returned), *after.values())
 
         rule.__doc__ = f"{self.summary} Around {base.name}."
-        facts, inner = dict(self.facts), base.solution
+        inner = base.solution
+        facts: Declared = {
+            **self.facts,
+            "batch": base.batch,
+            "parent": base.name,
+            "evaluations": base.evaluations + self.facts.get("evaluations", 0),
+            "space": {**base.space, **{mine[name]: span for name, span in self.facts.get("space", {}).items()}},
+            "ranges": {**base.ranges, **{mine[name]: span for name, span in self.facts.get("ranges", {}).items()}},
+            "coordinatewise": False,
+            "solution": None if inner is None else lambda w, *state: inner(w, *state[len(self.state) :]),
+        }
         return Optimizer(
-            f"{self.name}+{base.name}",
+            name,
             rule,
             arguments,
             states,
             {**base.hyperparameters, **{mine[name]: value for name, value in self.hyperparameters.items()}},
             {**base.options, **{mine[name]: value for name, value in self.options.items()}},
-            batch=base.batch,
-            parent=base.name,
-            evaluations=base.evaluations + facts.pop("evaluations", 0),
-            space={**base.space, **{mine[name]: span for name, span in facts.pop("space", {}).items()}},
-            ranges={**base.ranges, **{mine[name]: span for name, span in facts.pop("ranges", {}).items()}},
-            coordinatewise=False,
-            solution=None if inner is None else lambda w, *state: inner(w, *state[len(self.state) :]),
             wraps=(self.function, base.function, *base.wraps),
             **facts,
         )
 
 
+def as_tuple(returned: Array | tuple[Array, ...]) -> tuple[Array, ...]:
+    """What a rule returned: the new w and its state; one without state may return w alone."""
+    return returned if isinstance(returned, tuple) else (returned,)
+
+
 @overload
-def wrapper(function: Callable[..., Any], /, **facts: Any) -> Wrapper: ...
+def wrapper(function: AnyFunction, /, *, name: str = "", **facts: Unpack[Declared]) -> Wrapper: ...
 @overload
-def wrapper(function: None = None, /, **facts: Any) -> Callable[[Callable[..., Any]], Wrapper]: ...
-def wrapper(function: Callable[..., Any] | None = None, /, **facts: Any) -> Any:
+def wrapper(
+    function: None = None, /, *, name: str = "", **facts: Unpack[Declared]
+) -> Callable[[AnyFunction], Wrapper]: ...
+def wrapper(
+    function: AnyFunction | None = None, /, *, name: str = "", **facts: Unpack[Declared]
+) -> Wrapper | Callable[[AnyFunction], Wrapper]:
     """Declare a wrapper: a rule that may also ask for ``step(w, g)``, the new w of the optimizer inside."""
     if function is None:
-        return lambda function: wrapper(function, **facts)
-    name = facts.pop("name", function.__name__)
-    for fact in facts:
-        if fact not in FACTS:
-            raise InputError(f"wrapper '{name}': no fact named '{fact}'; {nearest(fact, FACTS)}")
-    return Wrapper(name, function, *declared(name, function, {**SUPPLIED, **STEP}), facts=facts)
+        return lambda function: wrapper(function, name=name, **facts)
+    name = name or function.__name__
+    check_facts("wrapper", name, facts)
+    return Wrapper(name, function, *declared("wrapper", name, function, {**SUPPLIED, **STEP}), facts=facts)

@@ -8,7 +8,7 @@ from optibench.problems.analytic import quadratic, rosenbrock
 from optibench.problems.deepobs import deepobs_quadratic_deep
 from optibench.problems.extra import mnist1d_cnn, mnist1d_mlp, mnist_cnn, mnist_mlp
 from optibench.problems.factorisation import matrix_factorisation
-from optibench.problems.functions import FUNCTIONS, NOISY
+from optibench.problems.functions import FUNCTIONS
 from optibench.problems.linear import (
     breast_cancer_logistic,
     breast_cancer_perceptron,
@@ -32,6 +32,7 @@ from optibench.problems.networks import (
     wine_mlp,
     xor_mlp,
 )
+from optibench.problems.plane import NOISY, PLANE
 
 
 @hookimpl
@@ -40,6 +41,7 @@ def optibench_problems() -> list[ProblemFactory]:
         quadratic,
         rosenbrock,
         *FUNCTIONS,
+        *PLANE,
         *NOISY,
         deepobs_quadratic_deep,
         *(diabetes_linear, diabetes_ridge, diabetes_poisson, breast_cancer_logistic, breast_cancer_perceptron),

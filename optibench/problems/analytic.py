@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from optibench.errors import nearest
+from optibench.errors import SettingError, UnknownName
 from optibench.plugin.problem import Problem, blocks_of, problem
 from optibench.plugin.types import Array
 
@@ -18,13 +18,18 @@ SPECTRA: dict[str, Callable[[int, float], Array]] = {
 }
 
 
+def at_least(least: float, **parameters: float) -> None:
+    for name, value in parameters.items():
+        if not value >= least:
+            raise SettingError(f"{name} = {value:g} must be at least {least:g}", name)
+
+
 @problem
 def quadratic(*, dimension: int = 10, condition: float = 100.0, spectrum: str = "log") -> Problem:
     """A rotated quadratic, w'Hw / 2: eigenvalues from 1 to the condition number, evenly in the logarithm by default."""
-    if dimension < 1 or condition < 1:
-        raise ValueError("dimension and condition must be at least 1")
+    at_least(1, dimension=dimension, condition=condition)
     if spectrum not in SPECTRA:
-        raise ValueError(f"spectrum = '{spectrum}' is none; {nearest(spectrum, SPECTRA)}")
+        raise UnknownName("spectrum", spectrum, SPECTRA)
     rotation = np.linalg.qr(np.random.default_rng(0).standard_normal((dimension, dimension)))[0]
     hessian = rotation * SPECTRA[spectrum](dimension, condition) @ rotation.T
     hessian = (hessian + hessian.T) / 2
@@ -55,8 +60,7 @@ def quadratic(*, dimension: int = 10, condition: float = 100.0, spectrum: str = 
 @problem
 def rosenbrock(*, dimension: int = 2) -> Problem:
     """Rosenbrock's curved valley, the sum of (1 - x)^2 + 100 (y - x^2)^2 over neighbours, from around (-1.2, 1)."""
-    if dimension < 2:
-        raise ValueError("dimension must be at least 2")
+    at_least(2, dimension=dimension)
     start = np.where(np.arange(dimension) % 2, 1.0, -1.2)
 
     def value_grad(w: Array) -> tuple[Array, Array]:

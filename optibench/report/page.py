@@ -15,7 +15,7 @@ from optibench.analysis.comparison import TUNINGS, Compared
 from optibench.analysis.declaration import flat
 from optibench.analysis.leaderboard import other_scores
 from optibench.analysis.tuning import undertuned
-from optibench.errors import InputError, reason
+from optibench.errors import StoreError, reason
 from optibench.plugin.figure import Figure
 from optibench.plugin.types import Facts
 from optibench.report.draw import STYLE, draw
@@ -37,7 +37,7 @@ def write_report(results: Compared, tables: dict[str, pd.DataFrame], folder: Pat
         page = folder / "index.html"
         write_whole(page, _render(results, tables, [*files], drawn).encode())
     except OSError as error:
-        raise InputError(f"cannot write the report to '{folder}': {error.strerror}; choose another folder") from error
+        raise StoreError(f"cannot write the report to '{folder}': {error.strerror}; choose another folder") from error
     return page
 
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from optibench.engine.records import Cohort
+from optibench.errors import InputError, WorkerDied
 from optibench.plugin.functions import Executor, executor
 from optibench.plugin.hookspecs import hookimpl
 
@@ -43,24 +43,31 @@ def inline(task: Callable[[Cohort], None], stages: Stages, workers: int, timeout
 @executor
 def processes(task: Callable[[Cohort], None], stages: Stages, workers: int, timeout: float | None) -> Ended:
     """In a pool of fresh processes, one BLAS thread each; a hung or crashed one costs its own cohort only."""
-    from multiprocessing import get_context  # these two are heavy, and `optibench list` needs neither
+    from concurrent.futures.process import BrokenProcessPool  # these are heavy, and `optibench list` needs none
+    from multiprocessing import get_context
     from queue import SimpleQueue
 
-    from pebble import ProcessPool
+    from pebble import ProcessExpired, ProcessPool
 
     before = {name: os.environ.get(name) for name in ENVIRONMENT}
     os.environ.update(ENVIRONMENT)
-    ended: SimpleQueue[tuple[Cohort, Any]] = SimpleQueue()
+    ended: SimpleQueue[Any] = SimpleQueue()
     pool: Any = ProcessPool(max_workers=workers, context=get_context("spawn"), initializer=_start)
     try:
         limit = None if timeout is None else timeout + GRACE
         for cohorts in stages:
-            for cohort in cohorts:
-                future = pool.schedule(task, args=[cohort], timeout=limit)
-                future.add_done_callback(partial(_note, ended, cohort))
-            for _ in cohorts:
-                cohort, future = ended.get()
-                yield cohort, future.exception()
+            futures = {pool.schedule(task, args=[cohort], timeout=limit): cohort for cohort in cohorts}
+            for future in futures:
+                future.add_done_callback(ended.put)
+            for _ in futures:
+                future = ended.get()
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    raise InputError(
+                        'worker processes cannot start; call optibench.run from under `if __name__ == "__main__":`, or '
+                        "with workers=1; finished runs are kept"
+                    ) from error
+                yield futures[future], WorkerDied(error.exitcode) if isinstance(error, ProcessExpired) else error
         pool.close()
     except BaseException:
         pool.stop()
@@ -72,10 +79,6 @@ def processes(task: Callable[[Cohort], None], stages: Stages, workers: int, time
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _note(ended: Any, cohort: Cohort, future: Any) -> None:
-    ended.put((cohort, future))
 
 
 def _start() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from optibench.engine.records import Cohort
+from optibench.engine.records import Cohort, Status
 from optibench.plugin.choice import label
 
 
@@ -20,7 +20,7 @@ class Progress:
     total: int
     kept: int
     statuses: Counter[str]
-    work: float  # the share of the work that is done, about
+    work: float  # the share of the work that is done, approximately
     now: str
 
 
@@ -44,22 +44,22 @@ class Count:
         self.planned += total
         self.kept += kept
         self.runs += kept
-        self.work += sum(_work(cohort) for cohort in left)
+        self.work += sum(work(cohort) for cohort in left)
 
-    def end(self, cohort: Cohort, statuses: list[str]) -> None:
+    def end(self, cohort: Cohort, statuses: list[Status]) -> None:
         self.runs += len(statuses)
-        self.spent += _work(cohort)
+        self.spent += work(cohort)
         self.statuses.update(statuses)
         self.now = f"{self.stage}: {label(*cohort.problem)} · {cohort.label}"
 
     def progress(self) -> Progress:
         """Work that no stage has planned yet is taken to be like that of the planned ones, run by run."""
         total = max(self.expected, self.planned)
-        work = (self.work or 1.0) * total / max(self.planned - self.kept, 1)
-        share = 1.0 if self.runs >= total else self.spent / work
+        expected = (self.work or 1.0) * total / max(self.planned - self.kept, 1)
+        share = 1.0 if self.runs >= total else self.spent / expected
         return Progress(self.runs, round(total), self.kept, Counter(self.statuses), share, self.now or self.stage)
 
 
-def _work(cohort: Cohort) -> float:
+def work(cohort: Cohort) -> float:
     """A rough measure of a cohort's time: steps x (the step's overhead + its examples)."""
     return cohort.steps * (1 + len(cohort.runs) * max(cohort.batch, 1) / 500)

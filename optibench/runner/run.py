@@ -1,24 +1,23 @@
-"""Run an experiment: plan it, train what the store does not have, say how it goes."""
+"""Run an experiment: plan it, train the runs that the store does not have, report progress."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from optibench.engine.records import Cohort
-from optibench.errors import InputError, reason
+from optibench.errors import SettingError, StoreError, WorkerDied, reason
 from optibench.experiment.plan import Cell, cells, remaining
 from optibench.experiment.protocol import Protocol
 from optibench.experiment.settings import Experiment
 from optibench.plugin.choice import label
 from optibench.plugin.problem import Problem
 from optibench.plugin.registry import Registry
-from optibench.runner.progress import Count, Progress, _work
-from optibench.runner.store import Store
+from optibench.runner.progress import Count, Progress, work
+from optibench.runner.store import Store, to_toml
 from optibench.runner.worker import Task
 
 #: An experiment of built-ins with less work than this, in steps of small cohorts, is done before a pool has started.
@@ -37,20 +36,21 @@ def execute(
     on_warning: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Fill the store in ``folder`` with the runs of an experiment; what it has is not repeated."""
+    described = to_toml(what.facts())  # first: what no file can hold is refused before anything is written
     store = Store(folder).open()
     known, left_out = store.done(timeout)
     for line in left_out:
         on_warning(line)
-    every = cells(what, registry)
-    for line in _overruled(what, every, registry):
+    plan = cells(what, registry)
+    for line in _overruled(what, plan):
         on_warning(line)
-    problems = [registry.problem(cell.cohort.problem) for cell in every]
-    protocol = Protocol(what, every, problems, known)
-    store.write_experiment(what)
-    for problem in {problem.name: problem for problem in problems}.values():
-        _surface(store, problem)
+    problems = [registry.problem(cell.cohort.problem) for cell in plan]
+    protocol = Protocol(what, plan, problems, known)
+    store.write_experiment(described)
+    for choice in {label(*cell.cohort.problem): cell.cohort.problem for cell in plan}.values():
+        _surface(store, label(*choice), registry.problem(choice))
     workers = workers or cores()
-    executor = _executor(what, every, registry, workers, protocol.expected, executor)
+    executor = _executor(plan, registry, workers, protocol.expected, executor)
     task = Task(store.folder, registry.sources, timeout, registry if executor == "inline" else None)
     count = Count(protocol.expected)
 
@@ -60,14 +60,16 @@ def execute(
             left = remaining(cohorts, known)
             count.begin(stage, cohorts, left)
             on_progress(count.progress())
-            yield sorted(left, key=_work, reverse=True)  # the longest first: no long tail
+            yield sorted(left, key=work, reverse=True)  # the longest first: no long tail
 
     for cohort, error in registry.get("executor", executor)(task, stages(), workers, timeout):
+        if isinstance(error, StoreError):
+            raise error
         if error is not None:
-            _save_lost(task, cohort, registry, error)
+            task.lost(cohort, registry, str(error) if isinstance(error, WorkerDied) else reason(error))
         ended = store.ended(cohort)
         known.update(ended)
-        count.end(cohort, [one.status for one in ended.values()])
+        count.end(cohort, [run.status for run in ended.values()])
         on_progress(count.progress())
     if count.expected != count.planned:
         count.expected = count.planned
@@ -76,24 +78,24 @@ def execute(
         on_warning(line)
 
 
-def _executor(
-    what: Experiment, cells: list[Cell], registry: Registry, workers: int, runs: float, asked: str | None
-) -> str:
-    """Where to train: in this process what is small and trusted or has pieces that only this process knows."""
+def _executor(cells: list[Cell], registry: Registry, workers: int, runs: float, asked: str | None) -> str:
+    """Where to train: small experiments of built-ins in this process, and plugins that only this process has."""
     if asked is None:
         trusted = all(registry.is_builtin("optimizer", cell.rule.name) for cell in cells)
         trusted = trusted and all(registry.is_builtin("problem", cell.cohort.problem[0]) for cell in cells)
         each = runs / len(cells)
-        work = sum(cell.cohort.steps * (max(each / cell.size, 1) + each * cell.cohort.batch / 500) for cell in cells)
-        small = work < SMALL and trusted
+        steps = sum(cell.cohort.steps * (max(each / cell.size, 1) + each * cell.cohort.batch / 500) for cell in cells)
+        small = steps < SMALL and trusted
         asked = "inline" if registry.is_local or small or (workers == 1 and trusted) else "processes"
     if registry.is_local and asked != "inline":
-        raise InputError(f"executor '{asked}': pieces that are not registered run in this process; use 'inline'")
+        raise SettingError(
+            f"executor '{asked}': plugins that are not registered run in this process only; use 'inline'", "executor"
+        )
     return asked
 
 
-def _overruled(what: Experiment, cells: list[Cell], registry: Registry) -> list[str]:
-    """A batch of all examples leaves a sampler that was asked for nothing to choose."""
+def _overruled(what: Experiment, cells: list[Cell]) -> list[str]:
+    """Warn of a sampler that has no effect because every batch is the whole data set."""
     chosen = [cell.cohort for cell in cells if cell.rule.batch is None]
     whole = sorted({label(*cohort.problem) for cohort in chosen if cohort.batch and cohort.sampler == "full"})
     if what.sampler in ("full", "reshuffle") or not whole:
@@ -106,25 +108,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _save_lost(task: Task, cohort: Cohort, registry: Registry, error: BaseException) -> None:
-    code = getattr(error, "exitcode", None)
-    if isinstance(error, OSError) and not isinstance(error, TimeoutError) and code is None:
-        raise InputError(
-            f"cannot write to '{task.folder}': {error.strerror or error}; make room or choose another --out; "
-            "what was finished is kept"
-        ) from error
-    if type(error).__name__ == "BrokenProcessPool":
-        raise InputError(
-            'worker processes cannot start; call optibench.run from under `if __name__ == "__main__":`, or with '
-            "workers=1; what was finished is kept"
-        ) from error
-    task.lost(cohort, registry, reason(error) if code is None else f"its process died with exit code {code}")
-
-
-def _surface(store: Store, problem: Problem, cells: int = 81) -> None:
+def _surface(store: Store, name: str, problem: Problem, cells: int = 81) -> None:
     """Lay a grid over a 2-D problem that declares what a picture of it shows."""
     if not problem.domain or problem.train:
         return
     x, y = (axis.ravel() for axis in np.meshgrid(*(np.linspace(*limits, cells) for limits in problem.domain)))
-    points: Any = np.column_stack([x, y])
-    store.write_surface(problem.name, x, y, problem.value_grad(points)[0])
+    store.write_surface(name, x, y, problem.value_grad(np.column_stack([x, y]))[0])

@@ -2,42 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from math import nan
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import tomli_w
 
-from optibench.engine.records import COUNTS, FORMAT, Cohort, Ending, Known, Outcome
-from optibench.errors import InputError
-from optibench.experiment.settings import Experiment
-from optibench.plugin.choice import label
-from optibench.plugin.types import Array
+from optibench.engine.records import COUNTS, FORMAT, RETRIED, Cohort, Ending, Known, Outcome, Point, Status
+from optibench.errors import SettingError, StoreError, quoted
+from optibench.plugin.choice import is_storable, label
+from optibench.plugin.types import Array, Facts
 
-
-def curve_points(outcome: Outcome, row: int) -> Iterator[dict[str, Any]]:
-    """The recorded points of one run, in order."""
-    for point in outcome.points:
-        places = np.flatnonzero(point["runs"] == row)
-        if len(places):
-            place = places[0]
-            columns = {name: float(value[place]) for name, value in point["columns"].items()}
-            counts = {name: int(value[place]) for name, value in point["counts"].items()}
-            yield {"step": point["step"], **counts, **columns}
-
+if TYPE_CHECKING:
+    from pyarrow import Array as Column
+    from pyarrow import Table  # heavy
 
 RUNS, PARTIAL, SURFACES = "runs", "partial", "surfaces"
 
 
-#: What ended without being the run's own doing is tried again: a crash always, a timeout under a longer limit.
-RETRIED = ("crashed", "timeout")
+def curve_points(outcome: Outcome, run: int) -> Iterator[dict[str, float]]:
+    """The recorded points of one run, in order."""
+    for point in outcome.points:
+        rows = np.flatnonzero(point["runs"] == run)
+        if len(rows):
+            row = rows[0]
+            columns = {name: float(value[row]) for name, value in point["columns"].items()}
+            counts = {name: int(value[row]) for name, value in point["counts"].items()}
+            yield {"step": point["step"], **counts, **columns}
 
 
 class Store:
@@ -49,40 +50,58 @@ class Store:
     def open(self) -> Store:
         """Make the folder, and refuse one that cannot be written or was written in another format."""
         marker = self.folder / "format.json"
+        self.check()
         try:
             (self.folder / RUNS).mkdir(parents=True, exist_ok=True)
             (self.folder / PARTIAL).mkdir(exist_ok=True)
-            self.check()
             if not marker.exists():
                 write_whole(marker, json.dumps({"format": FORMAT}).encode())
             probe = self.folder / PARTIAL / f"probe-{os.getpid()}"
             probe.touch()
             probe.unlink()
         except OSError as error:
-            raise InputError(
+            raise StoreError(
                 f"cannot write to '{self.folder}': {error.strerror}; choose another folder by --out"
+            ) from error
+        except ValueError as error:  # a NUL, or half a surrogate pair
+            raise StoreError(
+                f"cannot write to {quoted(str(self.folder))}: no folder can have this name; choose another by --out"
             ) from error
         return self
 
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn an OSError into one line that names the folder."""
+        try:
+            yield
+        except OSError as error:
+            raise StoreError(
+                f"cannot write to '{self.folder}': {error.strerror or error}; make room or choose another --out; "
+                "finished runs are kept"
+            ) from error
+
     def check(self) -> None:
+        """Refuse a folder that was written in another format."""
         marker = self.folder / "format.json"
         if not marker.exists():
             return
         try:
-            found = json.loads(marker.read_text())["format"]
+            written = json.loads(marker.read_text())["format"]
         except (ValueError, KeyError, TypeError):
-            found = "unknown"
-        if found != FORMAT:
-            raise InputError(
-                f"the store '{self.folder}' has format {found}, this optibench reads {FORMAT}; choose another --out, "
-                "or read it with the version that wrote it"
+            written = "unknown"
+        except OSError as error:
+            raise StoreError(f"cannot read '{marker}': {error.strerror}; check its permissions") from error
+        if written != FORMAT:
+            raise StoreError(
+                f"the store '{self.folder}' has format {written}, this optibench reads and writes format {FORMAT}; run "
+                "into another folder by --out, or read it with the version that wrote it"
             )
 
     def files(self) -> list[Path]:
         return sorted((self.folder / RUNS).glob("*.parquet"))
 
-    def tables(self) -> tuple[list[Any], list[str]]:
-        """The Arrow table of every cohort, and one line for each file that is none of ours or is broken."""
+    def tables(self) -> tuple[list[Table], list[str]]:
+        """The Arrow table of every cohort, and one line for each file that is broken or not optibench's."""
         tables, left_out = [], []
         for path in self.files():
             try:
@@ -109,7 +128,7 @@ class Store:
             limits = table["time_limit"].to_pylist()
             for (run, known), limit in zip(_known(table), limits, strict=True):
                 longer = limit is not None and (timeout is None or timeout > limit)
-                if known.status == "crashed" or (known.status == "timeout" and longer):
+                if known.status is Status.CRASHED or (known.status is Status.TIMEOUT and longer):
                     continue
                 done[run] = known
         return done, left_out
@@ -118,15 +137,15 @@ class Store:
         """How the selected runs ended, and what was left out."""
         tables, left_out = self.tables()
         selected = set(json.loads((self.folder / "selection.json").read_text()))
-        ended: dict[str, str] = {}
+        ended: dict[str, Status] = {}
         for table in tables:
             rows = table.select(["id", "status"]).to_pydict()
             for run, status in zip(rows["id"], rows["status"], strict=True):
-                if run in selected and ended.get(run, "crashed") in RETRIED:
-                    ended[run] = status
-        return Counter(ended.values()), left_out
+                if run in selected and ended.get(run, Status.CRASHED) in RETRIED:
+                    ended[run] = Status(status)
+        return Counter(map(str, ended.values())), left_out
 
-    def write(self, cohort: Cohort, outcome: Outcome, facts: dict[str, Any]) -> None:
+    def write(self, cohort: Cohort, outcome: Outcome, facts: Facts) -> None:
         """One row a run: facts, hyperparameters, ending, costs, final metrics and curves."""
         import pyarrow as pa  # heavy
         import pyarrow.parquet as pq
@@ -137,38 +156,41 @@ class Store:
         table = table.replace_schema_metadata({"optibench": str(FORMAT)})
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd")
-        write_whole(self.folder / RUNS / f"{cohort.key}.parquet", buffer.getvalue())
+        with self.writing():
+            write_whole(self.folder / RUNS / f"{cohort.key}.parquet", buffer.getvalue())
 
     def partial(self, cohort: Cohort) -> PartialPoints:
-        return PartialPoints(self.folder / PARTIAL / f"{cohort.key}.npy")
+        return PartialPoints(self, f"{cohort.key}.npy")
 
-    def write_experiment(self, what: Experiment) -> None:
-        """The resolved experiment."""
-        write_whole(self.folder / "experiment.toml", to_toml(what.facts()).encode())
+    def write_experiment(self, described: str) -> None:
+        """The resolved experiment, by ``to_toml``."""
+        with self.writing():
+            write_whole(self.folder / "experiment.toml", described.encode())
 
-    def write_protocol(self, facts: dict[str, Any], ids: Iterable[str]) -> None:
+    def write_protocol(self, facts: Facts, ids: Iterable[str]) -> None:
         """What was tuned and chosen so far, and the ids of the runs so far: what a report of this folder is about."""
-        write_whole(self.folder / "protocol.json", json.dumps(facts, indent=1, allow_nan=False).encode())
-        write_whole(self.folder / "selection.json", json.dumps(sorted({*ids})).encode())
+        with self.writing():
+            write_whole(self.folder / "protocol.json", json.dumps(facts, indent=1, allow_nan=False).encode())
+            write_whole(self.folder / "selection.json", json.dumps(sorted({*ids})).encode())
 
     def write_surface(self, problem: str, x: Array, y: Array, loss: Array) -> None:
         """A 2-D problem on a grid, long form, so that its pictures can be drawn when the plugin is gone."""
         import pyarrow as pa  # heavy
         import pyarrow.parquet as pq
 
-        (self.folder / SURFACES).mkdir(exist_ok=True)
         table = pa.table({"problem": [problem] * len(x), "x": x, "y": y, "loss": loss})
         buffer = io.BytesIO()
         pq.write_table(table, buffer, compression="zstd")
-        name = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in problem)
-        write_whole(self.folder / SURFACES / f"{name}.parquet", buffer.getvalue())
+        with self.writing():
+            (self.folder / SURFACES).mkdir(exist_ok=True)
+            write_whole(self.folder / SURFACES / f"{file_name(problem)}.parquet", buffer.getvalue())
 
 
 class PartialPoints:
-    """The points that a cohort has recorded so far, on disk, for when its process dies."""
+    """The points that a cohort has recorded so far, on disk, in case its process dies."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, store: Store, name: str) -> None:
+        self.store, self.path = store, store.folder / PARTIAL / name
 
     @property
     def _begun(self) -> Path:
@@ -176,11 +198,13 @@ class PartialPoints:
 
     def begin(self) -> None:
         self.clear()
-        self._begun.touch()
+        with self.store.writing():
+            self._begun.touch()
 
     def clear(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._begun.unlink(missing_ok=True)
+        with self.store.writing():
+            self.path.unlink(missing_ok=True)
+            self._begun.unlink(missing_ok=True)
 
     def age(self) -> float:
         """Seconds since the cohort began; 0 if it never did."""
@@ -189,39 +213,40 @@ class PartialPoints:
         except OSError:
             return 0.0
 
-    def add(self, point: dict[str, Any]) -> None:
-        names = [*point["columns"]]
+    def add(self, point: Point) -> None:
+        """Append three arrays: the step, the names of the columns, and their numbers."""
         numbers = np.column_stack(
             [point["runs"], *(point["counts"][name] for name in COUNTS), *point["columns"].values()]
         )
-        with self.path.open("ab") as file:
-            np.save(file, np.array([str(point["step"]), *names]))
+        with self.store.writing(), self.path.open("ab") as file:
+            np.save(file, np.array(point["step"]))
+            np.save(file, np.array([*point["columns"]]))
             np.save(file, numbers.astype(float))
 
-    def outcome(self, size: int, status: str, reason: str) -> Outcome:
+    def outcome(self, size: int, status: Status, reason: str) -> Outcome:
         """What is left of a cohort whose process died: its points, and every run ended by ``status``."""
         points = list(self._read())
         endings = [Ending(status, reason) for _ in range(size)]
         for point in points:
-            for place, run in enumerate(point["runs"]):
+            for row, run in enumerate(point["runs"]):
                 endings[run].steps = point["step"]
-                endings[run].counts = {name: int(count[place]) for name, count in point["counts"].items()}
+                endings[run].counts = {name: int(count[row]) for name, count in point["counts"].items()}
         return Outcome(endings, points)
 
-    def _read(self) -> Iterator[dict[str, Any]]:
+    def _read(self) -> Iterator[Point]:
         try:
             with self.path.open("rb") as file:
                 while True:
-                    step, *names = np.load(file, allow_pickle=False).tolist()
-                    numbers = np.load(file, allow_pickle=False).T
-                    counts = {name: numbers[1 + place].astype(int) for place, name in enumerate(COUNTS)}
-                    columns = dict(zip(names, numbers[1 + len(COUNTS) :], strict=True))
-                    yield {"step": int(step), "runs": numbers[0].astype(int), "counts": counts, "columns": columns}
+                    step, names, numbers = (np.load(file, allow_pickle=False) for _ in range(3))
+                    runs, *rest = numbers.T
+                    counts = {name: count.astype(int) for name, count in zip(COUNTS, rest, strict=False)}
+                    columns = dict(zip(names.tolist(), rest[len(COUNTS) :], strict=True))
+                    yield Point(step=int(step), runs=runs.astype(int), counts=counts, columns=columns)
         except (OSError, ValueError, EOFError):
             return  # the end, or a point that was being written
 
 
-def _row(cohort: Cohort, outcome: Outcome, index: int, facts: dict[str, Any]) -> dict[str, Any]:
+def _row(cohort: Cohort, outcome: Outcome, index: int, facts: Facts) -> Facts:
     run, ending = cohort.runs[index], outcome.endings[index]
     per_gradient = max(cohort.batch, 1)
     row = {
@@ -256,13 +281,13 @@ def _row(cohort: Cohort, outcome: Outcome, index: int, facts: dict[str, Any]) ->
     return row
 
 
-def _known(table: Any) -> Iterator[tuple[str, Known]]:
+def _known(table: Table) -> Iterator[tuple[str, Known]]:
     """(id, what tuning sees) of every row."""
     columns = ["id", "status", "final:validation_loss", "final:loss", "curve:loss"]
-    there = {name: table[name].to_pylist() if name in table.column_names else [None] * len(table) for name in columns}
-    for run, status, held_out, loss, curve in zip(*there.values(), strict=True):
+    cells = [table[name].to_pylist() if name in table.column_names else [None] * len(table) for name in columns]
+    for run, status, held_out, loss, curve in zip(*cells, strict=True):
         score = loss if held_out is None else held_out
-        yield run, Known(status, nan if score is None else score, curve[-1] if curve else nan)
+        yield run, Known(Status(status), nan if score is None else score, curve[-1] if curve else nan)
 
 
 #: The columns that every file has, without an empty cell.
@@ -301,7 +326,7 @@ def check_columns(table: Any) -> None:
         raise ValueError(f"column '{wrong[0]}' does not hold what it should")
 
 
-def _column(name: str, values: list[Any]) -> Any:
+def _column(name: str, values: list[object]) -> Column:
     import pyarrow as pa  # heavy
 
     if name in ("diverged_at",):
@@ -311,7 +336,7 @@ def _column(name: str, values: list[Any]) -> Any:
     return pa.array(values)
 
 
-def read(path: Path, columns: list[str] | None = None) -> Any:
+def read(path: Path, columns: list[str] | None = None) -> Table:
     """A Parquet file as an Arrow table, without pyarrow.dataset, which imports pandas."""
     from pyarrow.parquet import ParquetFile  # heavy
 
@@ -320,24 +345,36 @@ def read(path: Path, columns: list[str] | None = None) -> Any:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, then rename: a reader sees the old file or the new one, never half of it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write a file of another name, then rename it: a reader sees the old file or the new one, never half of it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_bytes(content)
-        beside.replace(path)
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
     except OSError:
-        beside.unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
         raise
 
 
-def to_toml(facts: dict[str, Any]) -> str:
-    """A flat table of scalars, lists and one level of tables, as experiment files are."""
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in facts.items())
+def file_name(text: str) -> str:
+    """A name for the file of a label: its letters and digits, and a hash that keeps similar labels apart."""
+    letters = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in text[:40])
+    return f"{letters}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
+def to_toml(facts: Facts) -> str:
+    """The fields of an experiment as a file that ``optibench run`` reads, those that are None left out."""
+    return tomli_w.dumps(_plain(facts))
+
+
+def _plain(value: object) -> Any:
+    """Values that TOML has: plugins by their names, NumPy's numbers as Python's."""
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_toml(item) for item in value) + "]"
-    return json.dumps(getattr(value, "name", value))
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    value = getattr(value, "name", value)
+    if isinstance(value, str) and not is_storable(value):
+        raise SettingError(f"{quoted(value)}: files cannot hold NUL or half a surrogate pair; use other characters")
+    return value

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from optibench.engine.loop import CohortTimeout, train
-from optibench.engine.records import Cohort
+from optibench.engine.records import Cohort, Status
 from optibench.plugin import VERSION
 from optibench.plugin.choice import label
 from optibench.plugin.problem import Problem
@@ -58,12 +58,10 @@ class Task:
         """Write what is left of a cohort whose process died: every point recorded before."""
         store = Store(self.folder)
         points = store.partial(cohort)
-        status = "crashed"
+        status = Status.CRASHED
         if self.timeout is not None and points.age() >= self.timeout:
-            status, reason = (
-                "timeout",
-                f"the time limit of its cohort, {self.timeout:g} s, ran out; its process was ended",
-            )
+            status = Status.TIMEOUT
+            reason = f"the time limit of its cohort, {self.timeout:g} s, ran out; its process was ended"
         outcome = points.outcome(len(cohort.runs), status, reason)
         store.write(cohort, outcome, facts(cohort, found, found.problem(cohort.problem), self.timeout))
         points.clear()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import inf, nan
 
-from optibench.errors import InputError, reason
+from optibench.errors import InputError, TraceError, reason
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.registry import Registry
 from optibench.verify.contract import CONTRACT
@@ -16,7 +16,7 @@ from optibench.verify.parity import parity
 
 @dataclass(frozen=True)
 class Check:
-    """One comparison: what with, how far off, and how far it may be."""
+    """One comparison: with what, how far off, and how far off it may be."""
 
     optimizer: str
     kind: str  # trace, identity or contract
@@ -31,7 +31,7 @@ class Check:
 
 
 def verify(rule: Optimizer, registry: Registry) -> Iterator[Check]:
-    """Every check that concerns a rule. A rule that raises fails the check; a bad trace file raises InputError."""
+    """Every check that concerns a rule. A rule that raises fails the check; a bad trace file raises TraceError."""
     yield from _checked(rule, "trace", lambda: parity(rule))
     yield from _checked(rule, "identity", lambda: identities(rule, registry))
     for name, (check, concerns, tolerance) in CONTRACT.items():
@@ -45,9 +45,9 @@ def _checked(
     try:
         for reference, deviation, tolerance in checks():
             yield Check(rule.name, kind, reference, deviation if deviation == deviation else inf, tolerance)
+    except TraceError:
+        raise
     except InputError as error:
-        if kind == "trace" and str(error).startswith("trace file"):
-            raise
         yield Check(rule.name, kind, name or kind, nan, 0, str(error))
     except Exception as error:
         yield Check(rule.name, kind, name or kind, nan, 0, reason(error))

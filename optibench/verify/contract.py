@@ -1,4 +1,4 @@
-"""What every rule promises, whatever it computes: each check returns how far off a rule is."""
+"""What every rule must satisfy, whatever it computes: each check returns how far off a rule is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import inf
 
 import numpy as np
 
-from optibench.errors import InputError
+from optibench.errors import SettingError
 from optibench.plugin.optimizer import RANGES, Optimizer
 from optibench.plugin.problem import Problem, blocks_of
 from optibench.plugin.types import Array
@@ -53,8 +53,8 @@ def noise(t: int) -> Array:
 
 
 def settings(rule: Optimizer, rate: float | None = None, **more: float) -> dict[str, float]:
-    given = {name: value for name, value in more.items() if name in rule.hyperparameters}
-    return {**({"lr": rate} if rate is not None and "lr" in rule.hyperparameters else {}), **given}
+    wanted = more if rate is None else {"lr": rate, **more}
+    return {name: value for name, value in wanted.items() if name in rule.hyperparameters}
 
 
 def walk(rule: Optimizer, dtype: str = "float64", at: Array | None = None, problem: Problem | None = None) -> Walk:
@@ -73,7 +73,8 @@ def apart(first: Array, second: Array) -> float:
 
 
 def worst(first: list[list[Array]], second: list[list[Array]]) -> float:
-    return max(apart(a, b) for one, other in zip(first, second, strict=True) for a, b in zip(one, other, strict=True))
+    pairs = (pair for arrays in zip(first, second, strict=True) for pair in zip(*arrays, strict=True))
+    return max(apart(a, b) for a, b in pairs)
 
 
 def deterministic(rule: Optimizer) -> float:
@@ -83,18 +84,18 @@ def deterministic(rule: Optimizer) -> float:
 
 def alone_as_in_a_cohort(rule: Optimizer) -> float:
     """A run has the same bits alone and among others at other rates, in both precisions."""
-    found = 0.0
+    off = 0.0
     for dtype in ("float32", "float64"):
         together = walk(rule, dtype).states
         for run, rate in enumerate(RATES):
             row = slice(run, run + 1)
-            one = follow(rule, bowl(), starts()[row], [settings(rule, rate)], STEPS, dtype, normal=noise).states
-            found = max(found, worst([[array[row] for array in states] for states in together], one))
-    return found
+            alone = follow(rule, bowl(), starts()[row], [settings(rule, rate)], STEPS, dtype, normal=noise).states
+            off = max(off, worst([[array[row] for array in states] for states in together], alone))
+    return off
 
 
 def inputs_are_kept(rule: Optimizer) -> float:
-    """Nothing that a rule was given is changed: w, its state and the hyperparameters are as they were."""
+    """A rule changes no input: w, its state and the hyperparameters are as they were."""
     seen: list[tuple[Array, Array]] = []
     problem = bowl()
 
@@ -141,20 +142,20 @@ def forgets_scale(rule: Optimizer) -> float:
 
 
 def survives_no_gradient(rule: Optimizer) -> float:
-    """Gradients of 0, everywhere or at the start, give no number that is none."""
+    """Gradients of 0, everywhere or at the start, give finite numbers."""
     flat_walk, at_minimum = walk(rule, problem=FLAT), walk(rule, at=np.zeros((5, 12)))
-    return 0.0 if all(np.isfinite(one.points).all() for one in (flat_walk, at_minimum)) else inf
+    return 0.0 if all(np.isfinite(path.points).all() for path in (flat_walk, at_minimum)) else inf
 
 
-def refuses_what_is_out_of_range(rule: Optimizer) -> float:
+def refuses_values_out_of_range(rule: Optimizer) -> float:
     """A hyperparameter below or above its range is refused, by its name."""
     for name in rule.hyperparameters:
         low, high = rule.ranges.get(name, RANGES.get(name, (-inf, inf)))
         for value in [low - 1] * (low > -inf) + [high] * (high < inf):
             try:
                 rule.check(name, value)
-            except InputError as error:
-                if f"{name} = " in str(error):
+            except SettingError as error:
+                if error.setting == name:
                     continue
             return inf
     known = {*RANGES, *rule.ranges} & {*rule.hyperparameters}
@@ -172,5 +173,5 @@ CONTRACT: dict[str, tuple[Callable[[Optimizer], float], Callable[[Optimizer], bo
     "permutes": (permutes, lambda rule: rule.is_coordinatewise, 1e-12),
     "forgets scale": (forgets_scale, lambda rule: rule.scale_free, 1e-8),
     "survives no gradient": (survives_no_gradient, lambda rule: True, 0),
-    "refuses what is out of range": (refuses_what_is_out_of_range, lambda rule: True, 0),
+    "refuses values out of range": (refuses_values_out_of_range, lambda rule: True, 0),
 }

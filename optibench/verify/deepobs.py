@@ -45,7 +45,7 @@ class Comparison:
 
 
 def compare(registry: Registry, workers: int | None = None) -> Iterator[Comparison]:
-    """Run the suite, whose learning rates are the published ones, and set each setting beside its published loss."""
+    """Run the suite, whose learning rates are the published ones, and compare each setting with its published loss."""
     facts = {**registry.get("suite", SUITE).facts, "name": SUITE}
     with tempfile.TemporaryDirectory(prefix="optibench-") as folder:
         execute(resolve(facts, registry), registry, folder, workers=workers)

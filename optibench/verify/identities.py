@@ -1,9 +1,8 @@
-"""Limiting cases: at these settings one rule is another, as it declares by ``contains`` or as stands below."""
+"""Limiting cases: at these settings one rule equals another, as it declares by ``contains`` or as listed below."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -15,12 +14,13 @@ from optibench.verify.follow import deviation, follow
 from optibench.verify.parity import BUILT_IN, read
 
 STEPS = 30
-GD: tuple[str, Mapping[str, Any]] = ("gd", {"lr": 0.005})
+Configured = tuple[str, Mapping[str, float]]
+GD: Configured = ("gd", {"lr": 0.005})
 SIGN = ("signsgd", {"lr": 0.05})
 ADAM = ("adam", {"lr": 0.05})
 PLAIN = {"beta1": 0, "beta2": 0, "eps": 0}
 #: left, its settings, right with its, how far apart they may be: 0 where the arithmetic is the same.
-IDENTITIES: tuple[tuple[str, Mapping[str, Any], tuple[str, Mapping[str, Any]], float], ...] = (
+IDENTITIES: tuple[tuple[str, Mapping[str, float], Configured, float], ...] = (
     ("asgd", {"lr": 0.005, "lambd": 0}, GD, 0),
     ("polyak", {"lr": 1e-6}, ("gd", {"lr": 1e-6}), 0),  # the bound holds at every step
     ("adam", {"lr": 0.05, **PLAIN}, SIGN, 1e-12),
@@ -38,10 +38,10 @@ IDENTITIES: tuple[tuple[str, Mapping[str, Any], tuple[str, Mapping[str, Any]], f
 
 
 def identities(rule: Optimizer, registry: Registry) -> Iterator[tuple[str, float, float]]:
-    """(what equals what, largest deviation of w over 30 steps on quad6, tolerance), for each where the rule is left."""
+    """(what equals what, largest deviation of w over 30 steps on quad6, tolerance), where the rule is on the left."""
     problem, x0, _ = read(BUILT_IN / "quad6.json")
 
-    def path(rule: Optimizer, settings: Mapping[str, Any]) -> Array:
+    def path(rule: Optimizer, settings: Mapping[str, float]) -> Array:
         walk = follow(rule, problem, x0[None], [settings], STEPS, normal=lambda t: np.ones(len(x0)))
         return np.array([w[0] for w, *_ in walk.states])
 

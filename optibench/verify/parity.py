@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from optibench.engine.gradients import Transforms
-from optibench.errors import InputError
+from optibench.errors import TraceError
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, blocks_of
 from optibench.plugin.types import Array
@@ -47,24 +47,24 @@ def read(path: Path) -> tuple[Problem, Array, list[dict[str, Any]]]:
         shapes = [tuple(shape) for shape in facts.get("shapes", [[len(arrays["x0"])]])]
         names = [(case["case"], case["optimizer"], case["reference"], case["tolerance"]) for case in cases]
     except OSError as error:
-        raise InputError(f"trace file '{path}': cannot be read: {error.strerror}") from error
+        raise TraceError(f"trace file '{path}': cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise InputError(f"trace file '{path}': {reason}; see optibench/verify/parity.py for the format") from error
+        raise TraceError(f"trace file '{path}': {reason}; see optibench/verify/parity.py for the format") from error
     n = arrays["x0"].size
     expected = {"x0": (n,), "H": (n, n), "b": (n,)}
     for name, array in arrays.items():
         if array.shape != expected.get(name, array.shape):
-            raise InputError(f"trace file '{path}': {name} has shape {array.shape}; it must be {expected[name]}")
+            raise TraceError(f"trace file '{path}': {name} has shape {array.shape}; it must be {expected[name]}")
     if sum(int(np.prod(shape)) for shape in shapes) != n:
-        raise InputError(f"trace file '{path}': shapes {shapes} hold other than the {n} numbers of x0")
+        raise TraceError(f"trace file '{path}': shapes {shapes} hold other than the {n} numbers of x0")
     for (case, *_), facts_of in zip(names, cases, strict=True):
         try:
             x = np.array(facts_of["x"], float)
         except (ValueError, KeyError):
             x = np.empty(0)
         if x.ndim != 2 or x.shape[1] != n or len(x) < 2 or not np.isfinite(x).all():
-            raise InputError(f"trace file '{path}': case '{case}': x has shape {x.shape}; it must be (steps + 1, {n})")
+            raise TraceError(f"trace file '{path}': case '{case}': x has shape {x.shape}; it must be (steps + 1, {n})")
     return _problem(path, arrays, shapes, facts.get("fstar")), arrays["x0"], cases
 
 
@@ -101,7 +101,7 @@ def _problem(path: Path, arrays: dict[str, Array], shapes: list[tuple[int, ...]]
         def product(w: Array, v: Array) -> Array:
             return gradient(residual(v, np.zeros_like(y)))
     else:
-        raise InputError(f"trace file '{path}': the problem has neither H and b nor A and Y")
+        raise TraceError(f"trace file '{path}': the problem has neither H and b nor A and Y")
     return Problem(
         path.stem, lambda rng: arrays["x0"], value_grad, hessian_product=product, blocks=blocks, minimum=minimum
     )
@@ -116,7 +116,7 @@ def parity(rule: Optimizer) -> Iterator[tuple[str, float, float]]:
                 continue
             for name in case["hyperparameters"]:
                 if name not in rule.hyperparameters and name not in rule.options and name != "l2":
-                    raise InputError(f"trace file '{path}': case '{case['case']}': '{rule.name}' has no '{name}'")
+                    raise TraceError(f"trace file '{path}': case '{case['case']}': '{rule.name}' has no '{name}'")
             x = np.array(case["x"])
             found, how = _walk(rule, problem, moved(x0), case).points, ""
             if chaotic(rule, found, case["tolerance"]):

@@ -30,7 +30,10 @@ SMALL = ["--problem", "quadratic", "--optimizer", "gd", "--lr", "0.01", "--seeds
         (["run", "--dtype", "float16"], "no dtype named 'float16'"),
         (["run", "--optimizer", "adam:beta=0.5"], "takes no setting 'beta'; nearest: beta"),
         (["run", "--optimizer", "adam:beta1=high"], "beta1 = 'high' must be a number"),
-        (["run", "--problem", "quadratic:dimension=0"], "cannot be built: ValueError: dimension and condition"),
+        (
+            ["run", "--problem", "quadratic:dimension=0"],
+            "problem 'quadratic:dimension=0': dimension = 0 must be at least 1",
+        ),
         (["run", "--lr", "1:0.1:5"], "lr '1:0.1:5': LO must not exceed HI"),
         (["run", "--lr", "a:b"], "lr 'a:b': not a grid"),
         (["run", "--lr", "0:1:5"], "a learning rate must be positive"),

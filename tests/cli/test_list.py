@@ -47,7 +47,7 @@ def test_plugins_shows_where_each_came_from_and_what_failed(command):
     assert said["own"].endswith("own.py: 1 optimizer") and "left out: ZeroDivisionError" in said["bad"]
     assert "41 optimizers, 2 wrappers" in said["optibench.optimizers"] and "built-in" in said["optibench.optimizers"]
     rows = {row["name"]: row for row in json.loads(command("plugins", "--plugins", ".", "--json")[1])}
-    assert rows["own"]["pieces"] == ["optimizer own"] and "ZeroDivisionError" in rows["bad"]["error"]
+    assert rows["own"]["pieces"] == {"optimizer": ["own"]} and "ZeroDivisionError" in rows["bad"]["error"]
 
 
 def test_list_with_plugins_shows_theirs(command):

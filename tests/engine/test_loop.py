@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import optibench as ob
-from optibench import Problem, optimizer
+from optibench import Problem, StoreError, optimizer
 from optibench.engine import measure
 from optibench.engine.batches import Batches
 from optibench.engine.gradients import Transforms
 from optibench.engine.loop import train
-from optibench.engine.records import alone
+from optibench.engine.records import Status, alone
 from optibench.engine.state import Training
 from optibench.engine.streams import STREAMS, stream
 from optibench.plugin.registry import registry
@@ -175,13 +177,16 @@ def test_the_minimum_is_supplied_where_it_is_known_and_an_error_where_not():
 
     runs = ob.run([bowl(minimum=None), "rosenbrock"], [polyak_step], lr=1.0, **QUADRATIC).runs.set_index("problem")
     assert runs.loc["bowl", "status"] == "failed" and runs.loc["rosenbrock", "status"] == "finished"
-    assert runs.loc["bowl", "reason"] == "'polyak_step' asks for f_min, but 'bowl' knows no minimum; choose another"
+    assert (
+        runs.loc["bowl", "reason"]
+        == "'polyak_step' asks for f_min, but the minimum of 'bowl' is unknown; choose another"
+    )
 
     runs = ob.run(["breast-cancer-perceptron", "xor-mlp"], ["sophia", "newton-cg"], lr=0.01, seeds=1, steps=3).runs
     refused = runs[runs["problem"] == "breast-cancer-perceptron"]
     assert (refused["status"] == "failed").all() and (runs["status"] == "finished").sum() == 2
     for name, reason in zip(refused["optimizer"], refused["reason"], strict=True):
-        assert reason.startswith(f"'{name}' asks for Hessian products, but 'breast-cancer-perceptron' has none")
+        assert reason.startswith(f"'{name}' asks for Hessian products, but 'breast-cancer-perceptron' is not smooth")
 
 
 def test_blocks_are_supplied_in_order():
@@ -241,7 +246,39 @@ def test_the_data_of_a_problem_and_all_inputs_of_a_rule_are_read_only():
     assert writeable and not any(writeable)
 
 
+@pytest.mark.parametrize("changes", ["w", "m", "lr", "nothing"])
+def test_only_a_rule_that_changes_an_input_in_place_is_blamed_for_it(changes):
+    @optimizer
+    def rule(w, g, grad, m=0, *, lr=0.1):
+        if changes == "nothing":
+            raise ValueError("this text says read-only")
+        np.multiply(grad(w), 2, out={"w": w, "m": m, "lr": lr}[changes])
+        return w - lr * g, m
+
+    bowl_of_one = bowl(1)  # where w, m and lr have one shape
+    run = ob.run(bowl_of_one, rule, lr=0.1, **QUADRATIC).runs.iloc[0]
+    assert run["status"] == "failed" and ("a rule returns new arrays" in run["reason"]) == (changes != "nothing")
+    assert run["gradient_evaluations"] == 1 + (changes != "nothing")  # looking for the reason costs nothing
+
+
+def test_a_store_that_cannot_be_written_ends_training_instead_of_failing_runs():
+    def full(point):
+        raise StoreError("disk full")
+
+    found = registry()
+    cohort = alone(found.get("optimizer", "gd"), [{"lr": 0.1}], 3)
+    with pytest.raises(StoreError, match="disk full"):
+        train(
+            cohort, bowl(), found.get("optimizer", "gd"), lambda t, total: 1.0, [found["metric"]["loss"]], on_point=full
+        )
+
+
 # Endings.
+
+
+@pytest.mark.parametrize("status", Status)
+def test_a_status_is_stored_as_its_word(status):
+    assert pa.array([status]).to_pylist() == [str(status)] == [json.loads(json.dumps(status))]
 
 
 def test_divergence_is_noted_at_its_step_and_the_others_have_the_bits_they_have_alone():

@@ -99,7 +99,7 @@ def test_divergence_of_the_classical_kind_is_found_on_the_quadratic():
     ("name", "status", "words"),
     [
         ("raises", "failed", "ValueError: oh no"),
-        ("mutates", "failed", "inputs are read-only"),
+        ("mutates", "failed", "(broken.py:19): inputs are read-only; a rule returns new arrays"),
         ("too_few", "failed", "returned 1 values; its signature declares 2: w, m"),
         ("wrong_shape", "failed", "returned w as float32 (1, 3); it must be float32 (1, 10)"),
         ("wrong_dtype", "failed", "it must be float32"),

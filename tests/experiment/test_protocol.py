@@ -240,7 +240,7 @@ def test_a_loss_under_a_known_minimum_fails_loudly_and_costs_its_own_runs_only(c
     results = ob.run([cheating, "quadratic"], "gd", lr=0.1, seeds=2, steps=50)
     runs = results.runs.set_index("problem")
     assert (runs.loc["cheating", "status"] == "failed").all()
-    assert runs.loc["cheating", "reason"].str.contains("is under the minimum of 'cheating', 0.5").all()
+    assert runs.loc["cheating", "reason"].str.contains("is below the minimum of 'cheating', 0.5").all()
     fine = ob.run("quadratic", ["gd", "lbfgs"], lr=[0.01], seeds=3, steps=500).runs
     assert (fine["status"] == "finished").all()
 

@@ -173,7 +173,7 @@ def test_orthogonal_columns_or_rows_are_orthonormal_and_the_others_constant():
 def test_a_stack_that_does_not_fit_names_the_layer_and_both_shapes(layers, words):
     with pytest.raises(InputError) as error:
         Network((4,), layers, mse)
-    assert str(error.value) == words
+    assert str(error.value) == f"{words}; change one of the two"
     with pytest.raises(InputError, match=r"layer 1 \(conv2d\) takes an image of at least 5 x 5, but .* \(4, 4, 1\)"):
         Network((4, 4, 1), [Conv2d(2, size=5)], mse)
     with pytest.raises(InputError, match="no initialisation named 'hee'; nearest: he"):

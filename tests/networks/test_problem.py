@@ -41,7 +41,10 @@ def holed():
         (lambda: made(y=LABELS), "the loss cross_entropy compares targets () with outputs (3,)"),
         (lambda: one_hot([0, 1, 3], 3), "label 3 of example 2: labels must be whole numbers from 0 to 2"),
         (lambda: one_hot([0, 1.5], 3), "label 1.5 of example 1"),
-        (lambda: standardised(split(np.column_stack([X, np.ones(50)]), X)), "inputs: column 4 is constant, 1: "),
+        (
+            lambda: standardised(split(np.column_stack([X, np.ones(50)]), X)),
+            "inputs: column 4 is constant, 1, and has no scale",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

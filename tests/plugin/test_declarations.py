@@ -68,7 +68,7 @@ def test_everything_that_is_supplied_can_be_asked_for():
 @pytest.mark.parametrize(
     "rule, complaint",
     [
-        (lambda w, gradd: w, "'wrong' asks for 'gradd', which nothing supplies; .* nearest: grad"),
+        (lambda w, gradd: w, "optimizer 'wrong': unknown argument 'gradd'; .* nearest: grad"),
         (lambda w, g, *, lr: w, "'wrong': hyperparameter 'lr' needs a default"),
         (lambda w, *rest: w, r"'wrong': \*rest declares nothing"),
         (lambda w, **rest: w, r"'wrong': \*rest declares nothing"),
@@ -80,7 +80,7 @@ def test_a_signature_that_declares_nothing_sensible_is_refused(rule, complaint):
 
 
 def test_a_misspelled_fact_says_the_nearest():
-    with pytest.raises(InputError, match="optimizer 'rule': no fact named 'refrence'; nearest: reference"):
+    with pytest.raises(InputError, match="no fact of optimizer 'rule' named 'refrence'; nearest: reference"):
 
         @optimizer(refrence="me")
         def rule(w, g):
@@ -124,16 +124,26 @@ def test_a_problem_is_named_with_the_parameters_that_were_changed():
         ({"x": 0.1234567891}, "name:x=0.1234567891"),
         ({"flag": True, "word": "so"}, "name:flag=True,word=so"),
         ({"activation": activation(np.tanh, name="tanh")}, "name:activation=tanh"),
+        ({"milestones": "0.5/0.75"}, "name:milestones=0.5/0.75"),
+        ({"word": "1,b=2"}, 'name:word="1,b=2"'),
+        ({"word": 'a "b" \\'}, r'name:word="a \"b\" \\"'),
+        ({"word": "two\nlines"}, r'name:word="two\nlines"'),
+        ({"word": "\U0001f600"}, "name:word=\U0001f600"),
     ],
 )
 def test_a_label_is_sorted_short_and_loses_no_digit(parameters, written):
     assert label("name", parameters) == written
 
 
+def test_different_choices_have_different_labels():
+    choices = [{"a": "1,b=2"}, {"a": 1, "b": 2}, {"a": '"1,b=2"'}, {"a": "1\\n"}, {"a": "1\n"}, {"a": '"1\\n"'}]
+    assert len({label("name", parameters) for parameters in choices}) == len(choices)
+
+
 def test_nearest_names_one_or_all():
     assert nearest("adamm", ["adam", "gd"]) == "nearest: adam"
-    assert nearest("xyz", ["gd", "adam"]) == "there are: adam, gd"
-    assert nearest("xyz", []) == "there are: none"
+    assert nearest("xyz", ["gd", "adam"]) == "valid names: adam, gd"
+    assert nearest("xyz", []) == "valid names: none"
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 import optibench
-from optibench import InputError
+from optibench import InputError, PluginError
 from optibench.plugin import hookspecs
 from optibench.plugin.registry import BUILTINS, PluginWarning, Registry, Sources, plugin_files
 
@@ -78,9 +78,9 @@ def install(tmp_path, monkeypatch):
 def test_a_folder_of_single_files_is_found(folder):
     registry = Registry(folder(one=plugin("first"), two=plugin("second"), no_plugin="raise SystemExit"))
     assert {"first", "second"} <= registry["optimizer"].keys()
-    assert registry.owners["optimizer", "first"] == "one"
+    assert registry.owner("optimizer", "first") == "one"
     assert registry.plugins["one"].origin.endswith("one.py")
-    assert registry.plugins["one"].pieces == ["optimizer first"]
+    assert registry.plugins["one"].pieces == {"optimizer": ["first"]}
     assert not registry.is_builtin("optimizer", "first") and registry.is_builtin("optimizer", "adam")
 
 
@@ -99,14 +99,14 @@ def test_a_module_is_found_by_name(tmp_path, monkeypatch):
     (tmp_path / "some_module_plugin.py").write_text(plugin("first"))
     monkeypatch.syspath_prepend(str(tmp_path))
     registry = Registry(Sources(modules=("some_module_plugin",)))
-    assert registry.owners["optimizer", "first"] == "some_module_plugin"
+    assert registry.owner("optimizer", "first") == "some_module_plugin"
     assert registry.plugins["some_module_plugin"].origin == "module"
 
 
 def test_an_entry_point_is_found_and_names_its_distribution(install):
     install(ours=plugin("first"))
     registry = Registry()
-    assert registry.owners["optimizer", "first"] == "ours"
+    assert registry.owner("optimizer", "first") == "ours"
     assert registry.plugins["ours"].origin == "entry point of ours-dist 1.2"
 
 
@@ -125,10 +125,10 @@ def test_the_variable_leaves_local_files_alone(folder, monkeypatch):
 def test_the_shipped_examples_load(monkeypatch):
     monkeypatch.syspath_prepend(str(EXAMPLES / "optibench-charbonnier/src"))
     registry = Registry(Sources(folders=(str(EXAMPLES),), modules=("optibench_charbonnier",)))
-    assert registry.owners["optimizer", "cautious_lion"] == "cautious_lion"
+    assert registry.owner("optimizer", "cautious_lion") == "cautious_lion"
     assert (
-        registry.owners["loss", "charbonnier"]
-        == registry.owners["problem", "diabetes-charbonnier"]
+        registry.owner("loss", "charbonnier")
+        == registry.owner("problem", "diabetes-charbonnier")
         == "optibench_charbonnier"
     )
 
@@ -147,10 +147,10 @@ def test_the_shipped_examples_load(monkeypatch):
         (plugin("x", hook="metrcs"), "no hook named 'optibench_metrcs'; nearest: optibench_metrics"),
         (plugin("x", returned="x"), "optibench_optimizers returned Optimizer; it must return a list"),
         (plugin("x", returned="None"), "optibench_optimizers returned NoneType; it must return a list"),
-        (plugin("x", returned="[x.rule]"), "which is no optimizer; decorate it with @optimizer"),
-        (plugin("x", hook="losses"), "which is no loss; decorate it with @loss"),
+        (plugin("x", returned="[x.rule]"), "which is not an optimizer; decorate it with @optimizer"),
+        (plugin("x", hook="losses"), "which is not a loss; decorate it with @loss"),
         (plugin("x", returned="[y]"), "NameError: name 'y' is not defined"),
-        (plugin("x").replace("w, g,", "w, slope,"), "asks for 'slope', which nothing supplies"),
+        (plugin("x").replace("w, g,", "w, slope,"), "optimizer 'x': unknown argument 'slope'"),
         (plugin("x").replace("lr=1.0", "lr"), "optimizer 'x': hyperparameter 'lr' needs a default"),
         (plugin("x").replace("_optimizers()", "_optimizers(config)"), "config"),
     ],
@@ -186,12 +186,12 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
 
 
 def test_two_plugins_that_claim_one_name_are_both_named(folder):
-    with pytest.raises(InputError, match=r"two plugins register the optimizer 'same': one \(.*one.py\) and two \("):
+    with pytest.raises(PluginError, match=r"two plugins register the optimizer 'same': one \(.*one.py\) and two \("):
         Registry(folder(one=plugin("same"), two=plugin("same")))
 
 
 def test_a_plugin_may_not_take_the_name_of_a_built_in(folder):
-    with pytest.raises(InputError, match=r"the optimizer 'adam': optibench.optimizers \(built-in\) and one \("):
+    with pytest.raises(PluginError, match=r"the optimizer 'adam': optibench.optimizers \(built-in\) and one \("):
         Registry(folder(one=plugin("adam")))
 
 
@@ -200,7 +200,7 @@ def test_two_plugins_of_one_name_are_both_named(folder, tmp_path):
     other.mkdir()
     (other / "one.py").write_text(plugin("second"))
     sources = folder(one=plugin("first"))
-    with pytest.raises(InputError, match=r"two plugins named 'one': .*one.py and .*other.*one.py"):
+    with pytest.raises(PluginError, match=r"two plugins named 'one': .*one.py and .*other.*one.py"):
         Registry(Sources(folders=(*sources.folders, str(other))))
 
 
@@ -208,9 +208,9 @@ def test_an_unknown_name_says_the_nearest():
     registry = Registry()
     with pytest.raises(InputError, match=r"^no optimizer named 'adamm'; nearest: adam$"):
         registry.get("optimizer", "adamm")
-    with pytest.raises(InputError, match=r"no problem named 'zzz'; there are: .*quadratic.*rosenbrock"):
+    with pytest.raises(InputError, match=r"no problem named 'zzz'; valid names: .*quadratic.*rosenbrock"):
         registry.get("problem", "zzz")
-    with pytest.raises(InputError, match="no kind of piece named 'optimiser'; nearest: optimizer"):
+    with pytest.raises(InputError, match="no plugin type named 'optimiser'; nearest: optimizer"):
         registry["optimiser"]
 
 
@@ -222,6 +222,35 @@ def test_pieces_of_no_plugin_are_local(folder):
     assert registry.is_local and registry.get("optimizer", "mine") is piece
     with pytest.raises(InputError, match="local"):
         registry.add_local("optimizer", [Registry().get("optimizer", "adam")])
+
+
+def test_a_plugin_file_called_local_is_a_plugin_like_any_other(folder):
+    registry = Registry(folder(local=plugin("mine")))
+    assert registry.owner("optimizer", "mine") == "local" and not registry.is_local
+
+
+def test_a_wrapped_optimizer_belongs_to_the_owner_of_each_part(folder):
+    registry = Registry(folder(one=plugin("first")))
+    assert registry.owner("optimizer", "sam+first") == "optibench.optimizers+one"
+    assert registry.owner("optimizer", "sam+adam") == "optibench.optimizers"
+    assert not registry.is_builtin("optimizer", "sam+first") and registry.is_builtin("optimizer", "sam+adam")
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("a:b", "optimizer 'a:b': ':' ends a name where it is chosen; rename it"),
+        ("a,b", "optimizer 'a,b': ',' ends a name"),
+        ("a+b", r"optimizer 'a\+b': '\+' ends a name"),
+        ("", "optimizer '': files cannot hold this name; rename it"),
+        ("a\0", r"optimizer 'a\\x00': files cannot hold this name"),
+        ("a\ud800", r"optimizer 'a\\ud800': files cannot hold this name"),
+    ],
+)
+def test_a_name_that_cannot_be_chosen_or_stored_is_refused(folder, name, complaint):
+    source = "from dataclasses import replace\n" + plugin("x", returned=f"[replace(x, name={name!r})]")
+    with pytest.warns(PluginWarning, match=complaint):
+        Registry(folder(one=source))
 
 
 # Hooks.

@@ -69,15 +69,15 @@ def test_a_wrapper_is_declared_by_its_signature():
 
 
 def test_what_cannot_be_a_wrapper_or_be_wrapped_is_said():
-    with pytest.raises(InputError, match=r"'sam\+bfgs': bfgs steps by itself and cannot be wrapped"):
+    with pytest.raises(InputError, match=r"'sam\+bfgs': bfgs is an external solver and cannot be wrapped"):
         get("sam+bfgs")
-    with pytest.raises(InputError, match=r"optimizer 'wrong' asks for 'stop', which nothing supplies.*nearest: step"):
+    with pytest.raises(InputError, match=r"wrapper 'wrong': unknown argument 'stop'; .*nearest: step"):
 
         @wrapper
         def wrong(stop, w, g):
             return w
 
-    with pytest.raises(InputError, match="wrapper 'odd': no fact named 'papper'; nearest: "):
+    with pytest.raises(InputError, match="no fact of wrapper 'odd' named 'papper'; nearest: "):
         wrapper(lambda step: step, name="odd", papper="x")
 
 

@@ -70,4 +70,4 @@ def test_a_verdict_needs_the_loss_and_the_outcome():
 
 def test_deepobs_stands_alone(command):
     status, _, err = command("verify", "deepobs", "adam")
-    assert status == 2 and err == "error: deepobs is no optimizer: verify it by itself\n"
+    assert status == 2 and err == "error: deepobs is not an optimizer; verify it alone\n"

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from optibench.plugin.registry import registry
-from optibench.problems.functions import FUNCTIONS, NOISY
+from optibench.problems.functions import FUNCTIONS
+from optibench.problems.plane import NOISY, PLANE
 
 FACTORIES = registry()["problem"]
-NAMES = [factory.name for factory in FUNCTIONS]
+NAMES = [factory.name for factory in (*FUNCTIONS, *PLANE)]
 #: All global minimisers where there are several, to all digits that a double has.
 SEVERAL = {
     "branin": [(-pi, 12.275), (pi, 2.275), (3 * pi, 2.475)],
@@ -120,10 +121,10 @@ def test_over_all_examples_the_noise_is_gone_and_over_one_it_tilts(factory):
     ("name", "parameters", "words"),
     [
         ("sphere", {"dimension": 0}, "dimension = 0 must be at least 1"),
-        ("rosenbrock", {"dimension": 1}, "dimension must be at least 2"),
-        ("ravine", {"condition": 0.5}, "condition must be at least 1"),
-        ("plateau", {"width": 0.0}, "width must be more than 0"),
-        ("quadratic", {"spectrum": "logg"}, "spectrum = 'logg' is none; nearest: log"),
+        ("rosenbrock", {"dimension": 1}, "dimension = 1 must be at least 2"),
+        ("ravine", {"condition": 0.5}, "condition = 0.5 must be at least 1"),
+        ("plateau", {"width": 0.0}, "width = 0 must be above 0"),
+        ("quadratic", {"spectrum": "logg"}, "no spectrum named 'logg'; nearest: log"),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused(name, parameters, words):

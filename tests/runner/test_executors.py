@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
 import optibench as ob
-from optibench import InputError
+from optibench import InputError, StoreError
+from optibench.errors import WorkerDied
 from optibench.experiment.resolve import resolve
 from optibench.plugin.registry import Registry, Sources, registry
 from optibench.runner.run import execute
@@ -71,7 +75,9 @@ def test_a_piece_that_only_this_process_has_cannot_go_to_another():
     def mine(w, g, *, lr=0.1):
         return w - lr * g
 
-    with pytest.raises(InputError, match="executor 'processes': pieces that are not registered run in this process"):
+    with pytest.raises(
+        InputError, match="executor 'processes': plugins that are not registered run in this process only"
+    ):
         ob.run("quadratic", mine, lr=0.1, seeds=1, steps=5, executor="processes", workers=2)
 
 
@@ -110,6 +116,60 @@ def test_a_process_that_died_says_its_exit_code_and_is_tried_again(tmp_path):
     now = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
     assert len(again.runs) == len(first.runs) and kept.keys() == now.keys()
     assert sum(kept[name] != now[name] for name in kept) == 1
+
+
+class Broken:
+    """A pool whose workers cannot start."""
+
+    def __init__(self, **facts):
+        pass
+
+    def schedule(self, task, args, timeout):
+        future = Future()
+        future.set_exception(BrokenProcessPool("All workers expired"))
+        return future
+
+    def stop(self):
+        pass
+
+    join = stop
+
+
+def test_workers_that_cannot_start_are_one_line_and_the_environment_is_as_before(tmp_path, monkeypatch):
+    monkeypatch.setattr("pebble.ProcessPool", Broken)
+    before = dict(os.environ)
+    with pytest.raises(InputError, match=r"^worker processes cannot start; call optibench.run from under `if .*kept$"):
+        progress(tmp_path, how={"executor": "processes", "workers": 2})
+    assert dict(os.environ) == before
+
+
+def test_an_executor_of_a_plugin_says_that_a_process_died_by_its_class(tmp_path):
+    @ob.executor
+    def dying(task, stages, workers, timeout):
+        for cohort in next(stages):
+            yield cohort, WorkerDied(9)
+
+    found = Registry()
+    found.add_local("executor", [dying])
+    execute(resolve({**FACTS, "optimizers": "gd", "lr": 0.1}, found), found, tmp_path, executor="inline")
+    found["executor"]["inline"] = dying
+    execute(resolve(FACTS, found), found, tmp_path, executor="inline")
+    runs = ob.load(tmp_path).runs
+    lost = runs[runs["status"] == "crashed"]
+    assert set(lost["reason"]) == {"its process died with exit code 9"} and len(lost) == 6 < len(runs)
+
+
+def test_a_store_that_cannot_be_written_stops_the_experiment_and_no_run_is_blamed(tmp_path):
+    @ob.executor
+    def full(task, stages, workers, timeout):
+        for cohort in next(stages):
+            yield cohort, StoreError("cannot write")
+
+    found = Registry()
+    found["executor"]["inline"] = full
+    with pytest.raises(StoreError, match="cannot write"):
+        execute(resolve(FACTS, found), found, tmp_path, executor="inline")
+    assert not list((tmp_path / "runs").iterdir())
 
 
 def test_a_sampler_with_nothing_to_choose_is_said(tmp_path):

@@ -15,8 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import optibench as ob
-from optibench import InputError
-from optibench.engine.records import COUNTS, FORMAT
+from optibench import StoreError
+from optibench.engine.records import COUNTS, FORMAT, Status
+from optibench.errors import SettingError
+from optibench.experiment.resolve import experiment
+from optibench.plugin.choice import label
+from optibench.plugin.registry import Registry, Sources
+from optibench.runner.run import execute
 from optibench.runner.store import PartialPoints, Store, to_toml, write_whole
 
 
@@ -93,16 +98,18 @@ def test_another_format_is_refused_and_nothing_is_written(tmp_path, text):
     (tmp_path / "format.json").write_text(text)
     before = times(tmp_path)
     for attempt in (lambda: ob.load(tmp_path), lambda: run(tmp_path, seeds=3)):
-        with pytest.raises(InputError, match=f"has format .*, this optibench reads {FORMAT}; choose another --out"):
+        with pytest.raises(
+            StoreError, match=rf"^the store '.*' has format \S+, this optibench .*{FORMAT}; run into another"
+        ):
             attempt()
     assert times(tmp_path) == before
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=r"cannot write to '.*file.*': Not a directory; choose another folder"):
+    with pytest.raises(StoreError, match=r"cannot write to '.*file.*': Not a directory; choose another folder"):
         run(tmp_path / "file" / "x")
-    with pytest.raises(InputError, match="cannot write to"):
+    with pytest.raises(StoreError, match="cannot write to"):
         run(tmp_path / "file")
 
 
@@ -110,7 +117,7 @@ def test_a_full_disk_in_a_worker_is_an_error_too(tmp_path, monkeypatch):
     run(tmp_path)
     shutil.rmtree(tmp_path / "runs")
     monkeypatch.setattr(Store, "open", lambda self: self)  # as when the folder goes away in between
-    with pytest.raises(InputError, match=r"cannot write to '.*': No such file or directory; make room or choose"):
+    with pytest.raises(StoreError, match=r"cannot write to '.*': No such file or directory; make room or choose"):
         run(tmp_path, executor="processes", workers=2)
 
 
@@ -145,13 +152,89 @@ def test_the_resolved_experiment_is_toml_that_says_the_same():
     assert tomllib.loads(to_toml(facts)) == facts
 
 
+#: Options with everything that TOML, JSON, labels and file names give a meaning.
+ODD = "a \"q\" 's' \U0001f600 \\ = , : \n tab\t \N{LATIN SMALL LETTER E WITH ACUTE}"
+ODD_PLUGIN = """
+import numpy as np
+from optibench import Problem, hookimpl, optimizer, problem
+
+@optimizer
+def spoken(w, g, *, lr=0.1, word="plain"):
+    return w - lr * g
+
+@problem
+def named(*, word="plain"):
+    domain = ((-3.0, 3.0), (-3.0, 3.0))
+    return Problem("", lambda rng: rng.random(2), lambda w: ((w**2).sum(axis=-1), 2 * w), domain=domain)
+
+@hookimpl
+def optibench_optimizers():
+    return [spoken]
+
+@hookimpl
+def optibench_problems():
+    return [named]
+"""
+
+
+def test_options_of_any_text_survive_the_round_trip_and_nothing_runs_twice(tmp_path):
+    plugin, out = tmp_path / "odd.py", tmp_path / "out"
+    plugin.write_text(ODD_PLUGIN)
+    problems = [("named", {"word": text}) for text in (ODD, "x?", "x!")]
+    optimizers = [("spoken", {"word": ODD}), "spoken"]
+    first = run(out, problems=problems, optimizers=optimizers, plugins=str(plugin), tune="grid")
+    before = times(out)
+    facts = tomllib.loads((out / "experiment.toml").read_text("utf-8"))
+    assert facts["problems"][0]["word"] == facts["optimizers"][0]["word"] == ODD
+    found = Registry(Sources((str(plugin),)))
+    execute(experiment(facts, found), found, out)
+    again = ob.load(out)
+    assert times(out) == before and tomllib.loads((out / "experiment.toml").read_text("utf-8")) == facts
+    pd.testing.assert_frame_equal(again.runs, first.runs)
+    assert set(again.runs["status"]) == {"finished"}
+    assert sorted(again.runs["id"]) == json.loads((out / "selection.json").read_text())
+    rows = json.loads((out / "protocol.json").read_text())["rows"]
+    names = {"spoken", label("spoken", {"word": ODD})}
+    assert {row["optimizer"] for row in rows} == set(again.leaderboard()["optimizer"]) == names
+    surfaces = again.surfaces.groupby("problem").size()  # x? and x! have file names of their own
+    assert set(surfaces.index) == set(again.runs["problem"]) and (surfaces == 81**2).all() and len(surfaces) == 3
+
+
+def test_the_surface_of_a_problem_has_the_name_that_its_runs_have(tmp_path):
+    results = run(tmp_path, problems=["quadratic:dimension=2", "rosenbrock:dimension=2"], steps=2)
+    assert set(results.surfaces["problem"]) == set(results.runs["problem"])
+
+
+@pytest.mark.parametrize("text", ["a\0b", "a\ud800b"])
+def test_text_that_no_file_can_hold_is_one_line_and_nothing_is_written(tmp_path, text):
+    plugin = tmp_path / "odd.py"
+    plugin.write_text(ODD_PLUGIN)
+    for changes in ({"problems": [("named", {"word": text})]}, {"optimizers": [("spoken", {"word": text})]}):
+        with pytest.raises(SettingError, match=r"^'a\\\w+b': files cannot hold NUL or half a surrogate pair") as error:
+            run(tmp_path / "out", **{"problems": "named", "optimizers": "spoken", **changes}, plugins=str(plugin))
+        assert str(error.value).isascii() and str(error.value).isprintable() and not (tmp_path / "out").exists()
+    with pytest.raises(StoreError, match=r"cannot write to '.*a\\\w+b': no folder can have this name; choose another"):
+        run(tmp_path / text)
+
+
+def test_toml_leaves_none_out_and_writes_numbers_of_numpy_and_pieces_plainly():
+    facts = {
+        "a": None,
+        "b": np.float64(0.5),
+        "c": [np.int64(2), np.array([1.0])],
+        "d": ob.loss(lambda o, y: o, name="l"),
+    }
+    assert tomllib.loads(to_toml(facts)) == {"b": 0.5, "c": [2, [1.0]], "d": "l"}
+
+
 class Bomb:
     def __reduce__(self):
         return os.mkdir, ("exploded",)
 
 
 def points(folder, count=3):
-    partial = PartialPoints(folder / "x.npy")
+    partial = PartialPoints(Store(folder), "x.npy")
+    partial.path.parent.mkdir(exist_ok=True)
     for step in range(count):
         counts = {name: np.array([step, step]) for name in COUNTS}
         partial.add(
@@ -163,7 +246,7 @@ def points(folder, count=3):
 def test_the_points_of_a_process_that_died_are_read_back_to_the_last_whole_one(tmp_path):
     partial = points(tmp_path)
     partial.path.write_bytes(partial.path.read_bytes()[:-5])
-    outcome = partial.outcome(3, "crashed", "why")
+    outcome = partial.outcome(3, Status.CRASHED, "why")
     assert [point["step"] for point in outcome.points] == [0, 1]
     assert [ending.steps for ending in outcome.endings] == [1, 0, 1]
     assert {ending.status for ending in outcome.endings} == {"crashed"}
@@ -177,7 +260,7 @@ def test_nothing_is_unpickled(tmp_path, monkeypatch):
     np.save(buffer, np.array([Bomb()], dtype=object), allow_pickle=True)
     with partial.path.open("ab") as file:
         file.write(buffer.getvalue())
-    assert len(partial.outcome(3, "crashed", "").points) == 1
+    assert len(partial.outcome(3, Status.CRASHED, "").points) == 1
     assert not Path("exploded").exists()
 
 
