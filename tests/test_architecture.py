@@ -56,6 +56,28 @@ def test_arrows_go_down_only():
             assert order.index(name) <= order.index(other), f"{module(path)} imports {target}"
 
 
+def test_the_way_from_a_command_to_a_loss_is_short():
+    table = PAGE.split("| file | functions |")[1].split("\n\n")[0]
+    rows = [row.split("|")[1:3] for row in table.splitlines()[2:]]
+    way = {file.strip(" `"): re.findall(r"`(\w+)`", names) for file, names in rows}
+    lines = 0
+    for file, names in way.items():
+        nodes = [
+            node for node in ast.walk(ast.parse((PACKAGE / file).read_text())) if isinstance(node, ast.FunctionDef)
+        ]
+        for name in names:
+            (node,) = (node for node in nodes if node.name == name)
+            lines += node.end_lineno - min(node.lineno, *(one.lineno for one in node.decorator_list), node.lineno) + 1
+    assert len(way) <= 8 and 200 < lines <= 400
+
+
+def test_files_are_short_few_at_the_top_and_typed():
+    texts = {path: path.read_text() for path in FILES}
+    assert max(len(text.splitlines()) for text in texts.values()) <= 400
+    assert len([path for path in FILES if path.parent == PACKAGE]) <= 12
+    assert sum(len(re.findall(r"\bAny\b", text)) for text in texts.values()) <= 100
+
+
 def test_there_is_no_cycle():
     list(TopologicalSorter({module(path): imports(path) - {module(path)} for path in FILES}).static_order())
 

@@ -93,7 +93,7 @@ def _base(suite: str, options: Mapping[str, OptionValue], registry: Registry) ->
         return _read_file(Path(suite))
     suites: Mapping[str, Suite] = registry["suite"]
     if suite and suite not in suites:
-        raise UnknownName("suite or file that ends in .toml", suite, suites)
+        raise UnknownName("suite", suite, suites)
     chosen = suites[suite or _default_suite(options["compare"], suites)]
     facts = dict(chosen.facts)
     if options["optimizers"]:

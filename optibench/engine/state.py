@@ -15,10 +15,9 @@ from optibench.engine.batches import Batches
 from optibench.engine.records import COUNTS, Cohort
 from optibench.engine.streams import stream
 from optibench.errors import RuleError, SettingError, reason
-from optibench.plugin.optimizer import Optimizer
+from optibench.plugin.optimizer import Optimizer, as_tuple
 from optibench.plugin.problem import Problem
 from optibench.plugin.types import Array, Facts
-from optibench.plugin.wrapper import as_tuple
 
 LARGEST = np.finfo(float).max
 

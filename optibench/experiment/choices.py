@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optibench.errors import InputError, SettingError, nearest
-from optibench.plugin.choice import Choice
+from optibench.plugin.choice import BETWEEN, EQUALS, NAME_ENDS, Choice
 from optibench.plugin.functions import Schedule
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, ProblemFactory
@@ -22,6 +24,8 @@ from optibench.plugin.types import Facts
 if TYPE_CHECKING:
     from optibench.plugin.registry import Registry  # plain data is read without it
 
+#: The settings of a written choice: quoted values may hold what stands between settings.
+SETTINGS = re.compile(rf'(?:"(?:[^"\\]|\\.)*"|[^{BETWEEN}])+', re.DOTALL)
 #: A problem, an optimizer, a schedule: ``"NAME:KEY=VALUE"``, a table with a name and settings, both apart, or itself.
 ProblemLike = str | Mapping[str, object] | Choice | Problem | ProblemFactory
 OptimizerLike = str | Mapping[str, object] | Choice | Optimizer
@@ -130,11 +134,9 @@ def one_choice(kind: str, item: object, registry: Registry) -> Choice:
 def _parsed(kind: str, item: object, registry: Registry) -> tuple[str, Facts]:
     """The name that an item gives, and the settings, unchecked."""
     if isinstance(item, str):
-        names = [name for name in registry[kind] if item == name or item.startswith(f"{name}:")]
-        name = max(names, key=len, default=item.partition(":")[0])  # a name may hold a colon itself
-        registry.get(kind, name)  # an unknown name is said before a setting that cannot be read
-        parts = item[len(name) + 1 :].split(",")
-        return name, dict(_setting(kind, item, part) for part in parts if part)
+        name, _, settings = item.partition(NAME_ENDS)
+        registry.get(kind, name)  # an unknown name is reported before a setting that cannot be read
+        return name, dict(_setting(kind, item, part) for part in SETTINGS.findall(settings))
     if isinstance(item, Mapping):
         if "name" not in item:
             raise SettingError(f'{kind} {shown(dict(item))}: no name; write name = "..."')
@@ -145,12 +147,12 @@ def _parsed(kind: str, item: object, registry: Registry) -> tuple[str, Facts]:
 
 
 def _setting(kind: str, item: str, part: str) -> tuple[str, int | float | bool | str]:
-    key, equals, text = part.partition("=")
+    key, equals, text = part.partition(EQUALS)
     if not equals or not text:
         raise SettingError(f"{kind} {item!r}: expected KEY=VALUE, got {part!r}; write NAME:KEY=VALUE,KEY=VALUE")
     if text in ("true", "True", "false", "False"):
         return key, text.lower() == "true"
-    for parse in (int, float):
+    for parse in (json.loads,) if text.startswith('"') else (int, float):
         try:
             return key, parse(text)
         except ValueError:

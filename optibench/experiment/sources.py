@@ -22,7 +22,7 @@ NO_NUMBERS = frozenset(
     PACKAGE / name
     for name in (
         "__init__.py", "errors.py", "plugin/__init__.py", "plugin/figure.py", "plugin/hookspecs.py",
-        "plugin/loading.py", "plugin/registry.py", "plugin/suite.py", "plugin/types.py",
+        "plugin/loading.py", "plugin/registry.py", "plugin/setting.py", "plugin/suite.py", "plugin/types.py",
     )
 )  # fmt: skip
 

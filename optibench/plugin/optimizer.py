@@ -199,3 +199,8 @@ def declared(
         else:
             numbers[argument] = default
     return tuple(arguments), state, numbers, options
+
+
+def as_tuple(returned: Array | tuple[Array, ...]) -> tuple[Array, ...]:
+    """What a rule returned: the new w and its state; one without state may return w alone."""
+    return returned if isinstance(returned, tuple) else (returned,)

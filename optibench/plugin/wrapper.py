@@ -8,7 +8,7 @@ from typing import Unpack, overload
 
 from optibench.errors import PluginError
 from optibench.plugin.functions import summary_of
-from optibench.plugin.optimizer import SUPPLIED, Declared, Initial, Optimizer, check_facts, declared
+from optibench.plugin.optimizer import SUPPLIED, Declared, Initial, Optimizer, as_tuple, check_facts, declared
 from optibench.plugin.types import AnyFunction, Array, Facts, Option
 
 #: What a wrapper may ask for besides what any rule may.
@@ -97,11 +97,6 @@ class Wrapper:
             wraps=(self.function, base.function, *base.wraps),
             **facts,
         )
-
-
-def as_tuple(returned: Array | tuple[Array, ...]) -> tuple[Array, ...]:
-    """What a rule returned: the new w and its state; one without state may return w alone."""
-    return returned if isinstance(returned, tuple) else (returned,)
 
 
 @overload

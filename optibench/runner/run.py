@@ -25,7 +25,7 @@ SMALL = 30_000
 
 
 def execute(
-    what: Experiment,
+    experiment: Experiment,
     registry: Registry,
     folder: Path | str,
     *,
@@ -36,16 +36,16 @@ def execute(
     on_warning: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Fill the store in ``folder`` with the runs of an experiment; what it has is not repeated."""
-    described = to_toml(what.facts())  # first: what no file can hold is refused before anything is written
+    described = to_toml(experiment.facts())  # first: what no file can hold is refused before anything is written
     store = Store(folder).open()
     known, left_out = store.done(timeout)
     for line in left_out:
         on_warning(line)
-    plan = cells(what, registry)
-    for line in _overruled(what, plan):
+    plan = cells(experiment, registry)
+    for line in _overruled(experiment, plan):
         on_warning(line)
     problems = [registry.problem(cell.cohort.problem) for cell in plan]
-    protocol = Protocol(what, plan, problems, known)
+    protocol = Protocol(experiment, plan, problems, known)
     store.write_experiment(described)
     for choice in {label(*cell.cohort.problem): cell.cohort.problem for cell in plan}.values():
         _surface(store, label(*choice), registry.problem(choice))
@@ -94,13 +94,13 @@ def _executor(cells: list[Cell], registry: Registry, workers: int, runs: float, 
     return asked
 
 
-def _overruled(what: Experiment, cells: list[Cell]) -> list[str]:
+def _overruled(experiment: Experiment, cells: list[Cell]) -> list[str]:
     """Warn of a sampler that has no effect because every batch is the whole data set."""
     chosen = [cell.cohort for cell in cells if cell.rule.batch is None]
     whole = sorted({label(*cohort.problem) for cohort in chosen if cohort.batch and cohort.sampler == "full"})
-    if what.sampler in ("full", "reshuffle") or not whole:
+    if experiment.sampler in ("full", "reshuffle") or not whole:
         return []
-    return [f"sampler {what.sampler} does nothing where a batch is all examples: on {', '.join(whole)}"]
+    return [f"sampler {experiment.sampler} does nothing where a batch is all examples: on {', '.join(whole)}"]
 
 
 def cores() -> int:

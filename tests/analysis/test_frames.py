@@ -97,10 +97,10 @@ def test_mixed_rows_are_not_compared_and_the_others_are():
 @pytest.mark.parametrize(
     ("chosen", "words"),
     [
-        ({"problem": "quadratc"}, "no results with problem 'quadratc'; nearest: quadratic"),
-        ({"optimizer": ["adam", "adm"]}, "no results with optimizer 'adm'; nearest: adam"),
-        ({"seed": 7}, "no results with seed '7'"),
-        ({"tuning": "defualt"}, "no results with tuning 'defualt'; nearest: default"),
+        ({"problem": "quadratc"}, "no problem in the results named 'quadratc'; nearest: quadratic"),
+        ({"optimizer": ["adam", "adm"]}, "no optimizer in the results named 'adm'; nearest: adam"),
+        ({"seed": 7}, "no seed in the results named '7'"),
+        ({"tuning": "defualt"}, "no tuning in the results named 'defualt'; nearest: default"),
     ],
 )
 def test_an_unknown_filter_says_the_nearest(chosen, words):

@@ -51,10 +51,10 @@ def test_what_cannot_be_concluded_is_said(folder, command):
     ("flags", "words"),
     [
         (["leaderbord"], "no table named 'leaderbord'; nearest: leaderboard"),
-        (["--problem", "quadratc"], "no results with problem 'quadratc'; nearest: quadratic"),
-        (["--optimizer", "adm"], "no results with optimizer 'adm'; nearest: adam"),
-        (["--seed", "99"], "no results with seed '99'"),
-        (["--tuning", "defaults"], "no results with tuning 'defaults'; nearest: default"),
+        (["--problem", "quadratc"], "no problem in the results named 'quadratc'; nearest: quadratic"),
+        (["--optimizer", "adm"], "no optimizer in the results named 'adm'; nearest: adam"),
+        (["--seed", "99"], "no seed in the results named '99'"),
+        (["--tuning", "defaults"], "no tuning in the results named 'defaults'; nearest: default"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(folder, command, flags, words):

@@ -115,7 +115,15 @@ CONCERNED = {
     "optimizers/scipy_methods.py": {"diabetes-linear"},
 }
 NOBODY = ["engine/capacity.py", "experiment/protocol.py", "runner/run.py", "runner/store.py", "errors.py", "suites.py"]
-NOBODY += ["plugin/registry.py", "results.py", "report/page.py", "cli/run_.py", "optimizers/matrix.py", "__init__.py"]
+NOBODY += [
+    "plugin/registry.py",
+    "plugin/setting.py",
+    "results.py",
+    "report/page.py",
+    "cli/run_.py",
+    "optimizers/matrix.py",
+    "__init__.py",
+]
 
 
 @pytest.mark.parametrize("path", [*CONCERNED, *NOBODY])

@@ -19,10 +19,11 @@ from optibench.cli import run_  # imported before a test leaves it out
 from optibench.engine import gradients
 from optibench.engine.gradients import Transforms
 from optibench.experiment import settings
-from optibench.experiment.choices import Tuning
+from optibench.experiment.choices import Tuning, choices
 from optibench.experiment.resolve import resolve
 from optibench.experiment.settings import Experiment, rows
-from optibench.plugin.registry import registry
+from optibench.plugin.choice import label
+from optibench.plugin.registry import Registry, registry
 from optibench.plugin.setting import Flag, Names, Number, OneOf, Text, Whole, setting, takes
 
 RUN = {"problems": "quadratic", "optimizers": "gd", "lr": 0.01, "seeds": 1, "steps": 3}
@@ -181,21 +182,33 @@ def optibench_problems():
 """
 
 
-@pytest.mark.parametrize("name", ["☃", 'it\'s "quoted"', "two\nlines", "a:b", "a:kind=c", "comma, and = sign", "[red]"])
+@pytest.mark.parametrize("name", ["☃🙂", 'it\'s "quoted"', "two\nlines", "a = sign", "[red]"])
 def test_any_name_can_be_an_option_and_a_label(command, name):
     Path("odd.py").write_text(PLUGIN.format(name=name))
     flags = ["--plugins", ".", "--lr", "0.01", "--seeds", "1", "--steps", "3", "--no-report", "--out", "x"]
-    status, _, err = command("run", "--problem", name, "--optimizer", f'{name}:kind=☃ "new"\n', *flags)
+    status, _, err = command("run", "--problem", name, "--optimizer", f"{name}:kind=🙂 new", *flags)
     assert (status, err) == (0, "")
     runs = ob.load("x").runs
-    assert set(runs["problem"]) == {name} and set(runs["optimizer"]) == {f'{name}:kind=☃ "new"\n'}
+    assert set(runs["problem"]) == {name} and set(runs["optimizer"]) == {f"{name}:kind=🙂 new"}
     status, _, err = command("run", "--problem", f"{name}!", "--optimizer", "gd", *flags)
     assert status == 2 and err.startswith("error: no problem named '") and err.count("\n") == 1
 
 
+@pytest.mark.parametrize("value", ["a,b", "a=b:c", 'say "no", twice', "two\nlines", "back\\slash", '"', "plain", "🙂"])
+def test_a_label_is_read_as_what_it_was_written_from(value):
+    @ob.optimizer
+    def rule(w, g, *, lr=0.1, kind="x", other="y"):
+        return w - lr * g
+
+    found = Registry()
+    found.add_local("optimizer", [rule])
+    chosen = {"kind": value, "other": f"{value},{value}"}
+    assert choices("optimizer", label("rule", chosen), found) == [("rule", chosen)]
+
+
 def test_a_piece_with_any_name_runs_from_python():
-    @ob.optimizer(name="a:b=1,☃")
+    @ob.optimizer(name="b = 1 ☃")
     def rule(w, g, *, lr=0.1):
         return w - lr * g
 
-    assert set(ob.run("quadratic", rule, lr=0.01, seeds=1, steps=3).runs["optimizer"]) == {"a:b=1,☃"}
+    assert set(ob.run("quadratic", rule, lr=0.01, seeds=1, steps=3).runs["optimizer"]) == {"b = 1 ☃"}

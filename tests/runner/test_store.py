@@ -18,7 +18,7 @@ import optibench as ob
 from optibench import StoreError
 from optibench.engine.records import COUNTS, FORMAT, Status
 from optibench.errors import SettingError
-from optibench.experiment.resolve import experiment
+from optibench.experiment.resolve import resolve
 from optibench.plugin.choice import label
 from optibench.plugin.registry import Registry, Sources
 from optibench.runner.run import execute
@@ -187,7 +187,7 @@ def test_options_of_any_text_survive_the_round_trip_and_nothing_runs_twice(tmp_p
     facts = tomllib.loads((out / "experiment.toml").read_text("utf-8"))
     assert facts["problems"][0]["word"] == facts["optimizers"][0]["word"] == ODD
     found = Registry(Sources((str(plugin),)))
-    execute(experiment(facts, found), found, out)
+    execute(resolve(facts, found), found, out)
     again = ob.load(out)
     assert times(out) == before and tomllib.loads((out / "experiment.toml").read_text("utf-8")) == facts
     pd.testing.assert_frame_equal(again.runs, first.runs)
