@@ -283,7 +283,7 @@ def _read_experiment(path: Path) -> Facts:
     """The settings of an experiment file; none without it."""
     facts = _read(path, tomllib.loads)
     if facts is not None and not fits(facts, _Experiment):
-        raise _unreadable(path, "it is not an experiment, which has a name")
+        raise _unreadable(path, "it is not an experiment: it has no name")
     return facts or {}
 
 
@@ -299,7 +299,7 @@ def _read(path: Path, parse: Callable[[str], Any]) -> Any:
 
 
 def _unreadable(path: Path, why: str) -> StoreError:
-    return StoreError(f"'{path}' cannot be read; give the same command again, and it is written anew ({why})")
+    return StoreError(f"'{path}' cannot be read ({why}); run the same command again to write it anew")
 
 
 def fits(value: object, kind: Any) -> bool:

@@ -54,7 +54,7 @@ def setting_options(command: Command) -> Command:
 
 
 def _help(row: Setting) -> str:
-    default = row.default_text.strip('"')
+    default = row.default_text.replace('"', "")
     plain = isinstance(row.kind, Flag) or default in ("none", "required")
     return f"{row.help_text}." if plain else f"{row.help_text}.  [default: {default}]"
 
