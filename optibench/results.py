@@ -124,12 +124,12 @@ class Results(Compared):
             **PROBLEM,
             **METHOD,
             "tuning": "what was tuned: default (nothing), lr, all; or given",
-            "trials": "how many trials it was chosen from",
-            "settings": "the hyperparameters",
-            "tuning_score": "the median score on the seeds that chose them",
-            "fresh_score": "the median of the same score on fresh seeds",
-            "optimism": "fresh score minus tuning score",
-            "on_boundary": "whether the best learning rate lies on the boundary of the widened grid",
+            "trials": "how many trials a replicate chose from",
+            "settings": "what the replicates chose: a value and how many chose it, or the median and the range",
+            "tuning_score": "the median over replicates of the score on the tuning seeds that chose them",
+            "fresh_score": "the median over replicates of the same score on a fresh seed",
+            "optimism": "the median over replicates of fresh score minus tuning score",
+            "on_boundary": "in how many replicates the best learning rate is on the boundary of the widened grid",
         },
     )
     def tuning(self, **filters: Unpack[Filters]) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tomllib
 import warnings
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -32,27 +31,24 @@ class _Row(TypedDict):
     problem: str
     optimizer: str
     tuning: str
-    settings: dict[str, float]
     trials: int
     runs: list[str]
 
 
 class Row(_Row, total=False):
-    """How a method is reported on a problem: its tuning, the settings that it chose, the ids of the runs."""
+    """How a method is reported on a problem: its tuning, the trials of a replicate, the id of a run a replicate."""
 
-    score: float  # of the chosen trial, on the tuning seeds; infinite if it did not finish
-    edge: bool  # whether the best learning rate lies on the boundary of the widened grid
+    scores: list[float]  # of the chosen trial of each replicate, on its tuning seeds; infinite if it did not finish
+    on_boundary: int  # in how many replicates the best learning rate lies on the boundary of the widened grid
 
 
-class Trial(TypedDict):
-    """Settings that were tried on the tuning seeds; ``search`` is lr or all."""
+class Trials(TypedDict):
+    """The trials of a method; ``search`` is lr or all. ``runs``: ids by replicate, trial and tuning seed."""
 
     problem: str
     optimizer: str
     search: str
-    settings: dict[str, float]
-    score: float
-    runs: list[str]
+    runs: list[list[list[str]]]
 
 
 class Target(TypedDict):
@@ -69,7 +65,7 @@ class Protocol(TypedDict):
 
     compare: str
     rows: list[Row]
-    trials: list[Trial]
+    trials: list[Trials]
     targets: list[Target]
     contains: list[list[str]]
 
@@ -95,6 +91,7 @@ class Stored:
     protocol: Protocol = field(default_factory=empty_protocol, repr=False)
     selection: tuple[str, ...] | None = field(default=None, repr=False)
     points: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)  # a row a run: lists of what was recorded
+    hyperparameters: tuple[str, ...] = ("lr",)  # the columns of runs that are hyperparameters or options
 
     @classmethod
     def read(cls, folder: Path | str) -> Self:
@@ -113,10 +110,11 @@ class Stored:
             frame = frame[frame["id"].isin(selection)]
         if frame.empty:
             raise StoreError(f"'{folder}' holds no finished run yet; run the same command again to go on")
-        runs, points = _runs_and_points(frame)
+        runs, points, hyperparameters = _runs_and_points(frame)
         experiment = _read_experiment(folder / "experiment.toml")
         protocol = _read_json(folder / "protocol.json", Protocol) or empty_protocol()
-        return cls(folder, runs, experiment, protocol, None if selection is None else tuple(selection), points)
+        ids = None if selection is None else tuple(selection)
+        return cls(folder, runs, experiment, protocol, ids, points, hyperparameters)
 
     @property
     def factor(self) -> str:
@@ -175,16 +173,32 @@ class Stored:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """One row a trial: problem, optimizer, search, trial from 0, score, share that diverged, hyperparameters."""
-        columns = ["problem", "optimizer", "search", "trial", "score", "diverged"]
-        status, rows, counts = self.runs.set_index("id")["status"], [], Counter[tuple[str, str, str]]()
-        for trial in self.protocol["trials"]:
-            key = (trial["problem"], trial["optimizer"], trial["search"])
-            diverged = float((status.reindex(trial["runs"]) == "diverged").mean())
-            values = (*key, counts[key], trial["score"], diverged)
-            rows.append({**dict(zip(columns, values, strict=True)), **trial["settings"]})
-            counts[key] += 1
-        return pd.DataFrame(rows, columns=list(dict.fromkeys([*columns, *(name for row in rows for name in row)])))
+        """One row a trial: problem, optimizer, search, replicate, trial, score, share that diverged, hyperparameters.
+
+        The score is what tuning minimises: the lower median over the tuning seeds of the replicate.
+        """
+        runs = self.runs.assign(score=tuning_scores(self.runs), diverged=self.runs["status"] == "diverged")
+        columns = ["score", "diverged", *self.hyperparameters]
+        frame = self.tuning_runs.join(runs.set_index("id")[columns], on="id")
+        frame = frame.assign(score=frame["score"].fillna(np.inf), diverged=frame["diverged"].eq(True))
+        keys = ["problem", "optimizer", "search", "replicate", "trial"]
+        groups = frame.sort_values("score", kind="stable").groupby(keys, sort=False)
+        middle = groups["score"].transform("size").sub(1) // 2
+        chosen = frame.loc[groups.cumcount()[lambda place: place == middle].index]
+        chosen = chosen.assign(diverged=groups["diverged"].transform("mean").astype(float))
+        return chosen.sort_index().drop(columns="id").reset_index(drop=True)
+
+    @cached_property
+    def tuning_runs(self) -> pd.DataFrame:
+        """One row a run of a trial: problem, optimizer, search, replicate, trial, id."""
+        rows = [
+            (trials["problem"], trials["optimizer"], trials["search"], replicate, number, run)
+            for trials in self.protocol["trials"]
+            for replicate, of_replicate in enumerate(trials["runs"])
+            for number, of_trial in enumerate(of_replicate)
+            for run in of_trial
+        ]
+        return pd.DataFrame(rows, columns=["problem", "optimizer", "search", "replicate", "trial", "id"])
 
     @property
     def targets(self) -> pd.DataFrame:
@@ -227,14 +241,18 @@ def _joined(tables: list[pa.Table]) -> pd.DataFrame:
     return pa.concat_tables(tables, promote_options="permissive").to_pandas()
 
 
-def _runs_and_points(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A row a run under the names that people read, and the lists that it recorded; a retry replaces a crash."""
+def _runs_and_points(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """A row a run under the names that people read, the lists that it recorded, and which columns are hyperparameters.
+
+    A retry replaces a crash.
+    """
     retried = frame["status"].isin(["crashed", "timeout"])
     frame = frame[~retried | ~frame["id"].isin(frame.loc[~retried, "id"])].drop_duplicates("id", keep="last")
     measured = [name for name in frame if name.startswith((FINAL, UNMEASURED, CURVE))]
     frame = frame.drop(columns=[name for name in measured if frame[name].isna().all()])  # of metrics of other runs
     lists = [name for name in frame if name.startswith(CURVE)]
-    frame = frame.rename(columns=_short_names([name for name in frame if name not in lists]))
+    short = _short_names([name for name in frame if name not in lists])
+    frame = frame.rename(columns=short)
     for name in ("lr", "loss"):
         if name not in frame:
             frame[name] = np.nan
@@ -242,7 +260,9 @@ def _runs_and_points(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     frame["gap"] = frame["loss"] - frame["minimum"].astype(float)  # nan where no minimum is known
     frame = frame.sort_values(["problem", "optimizer", "lr", "seed", "id"], ignore_index=True)
     rest = [name for name in frame if name not in FIRST and name not in lists]
-    return frame[FIRST + rest], frame[lists].rename(columns=lambda name: name.removeprefix(CURVE))
+    points = frame[lists].rename(columns=lambda name: name.removeprefix(CURVE))
+    settings = [short[name] for name in short if name.startswith(HYPERPARAMETER)]
+    return frame[FIRST + rest], points, tuple(dict.fromkeys(["lr", *settings]))
 
 
 def _short_names(names: list[str]) -> dict[str, str]:
@@ -265,7 +285,7 @@ def _read_json(path: Path, kind: Any) -> Any:
     """What a JSON file holds, of this type; None without the file. JSON has no infinity: a score of null is one."""
 
     def parse(text: str) -> object:
-        return json.loads(text, object_hook=lambda facts: facts | {"score": np.inf} if _unscored(facts) else facts)
+        return json.loads(text, object_hook=_scored)
 
     value = _read(path, parse)
     if value is not None and not fits(value, kind):
@@ -275,8 +295,10 @@ def _read_json(path: Path, kind: Any) -> Any:
     return value
 
 
-def _unscored(facts: Facts) -> bool:
-    return "score" in facts and facts["score"] is None
+def _scored(facts: Facts) -> Facts:
+    if isinstance(facts.get("scores"), list):
+        facts["scores"] = [np.inf if score is None else score for score in facts["scores"]]
+    return facts
 
 
 def _read_experiment(path: Path) -> Facts:

@@ -21,7 +21,6 @@ classic = Suite(
         ],
         "optimizers": ["gd", "sgd", "minibatch", "momentum", "nesterov", "rmsprop", "adam", "adamw"],
         "lr": "1e-5:10:9",
-        "seeds": 10,
         "reference": "momentum",
     },
 )

@@ -101,7 +101,7 @@ BROKEN = {
         "protocol.json", lambda facts: {**facts, "rows": [{"problem": "p"}]}
     ),
     ("protocol.json", "a score in words"): changed(
-        "protocol.json", lambda facts: {**facts, "trials": [{**facts["trials"][0], "score": "low"}]}
+        "protocol.json", lambda facts: {**facts, "rows": [{**facts["rows"][0], "scores": ["low"]}]}
     ),
     ("protocol.json", "a text as target"): changed("protocol.json", lambda facts: {**facts, "targets": ["low"]}),
     ("protocol.json", "an unknown factor"): changed("protocol.json", lambda facts: {**facts, "compare": "weather"}),
@@ -115,7 +115,7 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN, ids=" ".join)
 def test_a_file_that_cannot_be_read_is_one_line_and_its_fix_works(case, folder, command):
     BROKEN[case](folder)
-    with pytest.raises(StoreError, match=case[0].replace(".", r"\.") + "' cannot be read .*; run the same command again"):
+    with pytest.raises(StoreError, match=rf"{case[0]}' cannot be read .*; run the same command again"):
         load(folder)
     for verb in ("report", "analyse"):
         status, _, err = command(verb, folder)

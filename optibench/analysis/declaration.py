@@ -38,7 +38,7 @@ def analyses(owner: type) -> dict[str, Analysis]:
 
 
 def flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """The same frame for print and CSV: lists joined by "; ", settings as name=value."""
+    """The same frame for print and CSV: lists joined by "; ", settings as name value."""
     columns = [name for name in frame if is_object_dtype(frame[name])]
     return frame.assign(**{name: frame[name].map(_flat) for name in columns})
 
@@ -47,5 +47,5 @@ def _flat(cell: object) -> object:
     if isinstance(cell, list):
         return "; ".join(map(str, cell))
     if isinstance(cell, dict):
-        return "; ".join(f"{name}={value:g}" for name, value in sorted(cell.items()))
+        return "; ".join(f"{name} {value}" for name, value in sorted(cell.items()))
     return cell

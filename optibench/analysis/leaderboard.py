@@ -37,7 +37,7 @@ def leaderboard(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     boundary = {
         (row["problem"], row["optimizer"])
         for row in stored.protocol["rows"]
-        if row["tuning"] == comparison.tuning and row.get("edge", False)
+        if row["tuning"] == comparison.tuning and 2 * row.get("on_boundary", 0) >= len(row["runs"])
     }
     diverged = _diverged(stored)
     rows = []
@@ -48,7 +48,7 @@ def leaderboard(stored: Stored, comparison: Comparison) -> pd.DataFrame:
         row = {
             "problem": problem,
             "optimizer": optimizer,
-            "lr": group["lr"].iloc[0],
+            "lr": group["lr"].mode().min(),
             "score": score[1],
             "score_low": score[0],
             "score_high": score[2],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optibench.analysis.comparison import Comparison
+from optibench.analysis.comparison import Comparison, lower_median
 from optibench.analysis.tuning import of_comparison
 from optibench.plugin.types import Array
 from optibench.stored import Stored
@@ -16,7 +16,7 @@ COLUMNS = ["problem", "optimizer", "lr", "score", "good", "diverged", "decades",
 
 
 def sensitivity(stored: Stored, comparison: Comparison) -> pd.DataFrame:
-    """One row a problem, method and rate of the grid: median score over the tuning seeds, the share that diverged.
+    """One row a problem, method and rate of the grid: median score over the replicates, the share that diverged.
 
     ``good``: within a factor 2 of the best rate. ``decades``: the width of the range of good rates around the best one,
     log10 of its highest by its lowest rate: 0 if only the best is good.
@@ -26,6 +26,9 @@ def sensitivity(stored: Stored, comparison: Comparison) -> pd.DataFrame:
         return pd.DataFrame(columns=COLUMNS)
     trials = of_comparison(trials, comparison)
     trials = trials[(trials["search"] == "lr") & trials["lr"].notna()]
+    groups = trials.groupby(["problem", "optimizer", "lr"])
+    trials = groups["score"].agg(lambda scores: lower_median(scores.to_numpy())).to_frame()
+    trials = trials.assign(diverged=groups["diverged"].mean()).reset_index()
     minimum = _minima(comparison)
     frames = []
     for (problem, _), group in trials.groupby(["problem", "optimizer"]):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from math import inf, nan
 
+import numpy as np
 import pandas as pd
 
 from optibench.analysis.comparison import Comparison, lower_median
 from optibench.analysis.pairs import ALPHA
 from optibench.analysis.stats.effects import paired
 from optibench.analysis.stats.hitting_times import expected_best
+from optibench.plugin.types import Array
 from optibench.stored import Stored, tuning_scores
 
 COLUMNS = [
@@ -19,51 +21,69 @@ COLUMNS = [
 
 def grid(stored: Stored) -> pd.DataFrame:
     """Every run along the rates, with problem and method: those of tuning, or the reported if nothing was tuned."""
-    rows = [
-        (trial["problem"], trial["optimizer"], run)
-        for trial in stored.protocol["trials"]
-        if trial["search"] == "lr"
-        for run in trial["runs"]
-    ]
-    if not rows:
+    runs = stored.tuning_runs
+    runs = runs.loc[runs["search"] == "lr", ["problem", "optimizer", "id"]]
+    if runs.empty:
         return stored.reported.assign(optimizer=stored.reported["label"])
-    runs = stored.runs.drop(columns=["problem", "optimizer"])
-    return pd.DataFrame(rows, columns=["problem", "optimizer", "id"]).merge(runs, on="id")
+    return runs.merge(stored.runs.drop(columns=["problem", "optimizer"]), on="id")
 
 
 def tuning(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     """One row a problem, method and tuning: what its default, its tuned rate and everything tuned reach on fresh seeds.
 
-    ``optimism`` is the median score of the chosen trial on fresh seeds minus that on the seeds that chose it: both of
-    what tuning sees, the validation loss where there is one. ``on_boundary``: the best rate is the last of a widened
-    grid.
+    ``settings``: what the replicates chose, such as lr "0.01 in 17 of 20". ``optimism`` is the median over replicates
+    of the score on the fresh seed minus that of the chosen trial on the replicate's tuning seeds: both of what tuning
+    sees, the validation loss where there is one.
     """
-    scored = stored.reported.assign(seen=tuning_scores(stored.reported))
-    groups = scored.groupby(["problem", "optimizer", "tuning"])["seen"]
-    medians = groups.agg(lambda values: lower_median(values.to_numpy()))
+    runs = stored.runs.assign(seen=tuning_scores(stored.runs)).set_index("id")
     rows = []
     for row in stored.protocol["rows"]:
         if row["problem"] not in comparison.problems or row["optimizer"] not in comparison.methods:
             continue
-        fresh = float(medians.get((row["problem"], row["optimizer"], row["tuning"]), nan))
-        score = row.get("score", nan)
-        optimism = 0.0 if abs(fresh) == abs(score) == inf else fresh - score
+        chosen = runs.reindex(row["runs"])
+        fresh = chosen["seen"].fillna(inf).to_numpy(float)
+        scores = np.array(row.get("scores", [nan] * len(fresh)), float)
+        with np.errstate(invalid="ignore"):
+            gaps = np.where(np.isinf(fresh) & np.isinf(scores), 0.0, fresh - scores)
+        settings = {name: distribution(chosen[name]) for name in stored.hyperparameters if chosen[name].notna().any()}
         rows.append(
             (
-                row["problem"], row["optimizer"], row["tuning"], row["trials"], row["settings"], score, fresh, optimism,
-                row.get("edge", False),
+                row["problem"], row["optimizer"], row["tuning"], row["trials"], settings, _median(scores),
+                _median(fresh), _median(gaps), row.get("on_boundary", 0),
             )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def distribution(values: pd.Series) -> str:
+    """What the replicates chose: the most frequent value and its count, or the median and the range of many values."""
+    counts = values.value_counts(sort=False).sort_index()
+    most, n = counts.index[int(np.argmax(counts))], int(counts.sum())
+    if len(counts) == 1:
+        return shown(most)
+    if 2 * counts.max() >= n or not pd.api.types.is_numeric_dtype(values):
+        return f"{shown(most)} in {counts.max()} of {n}"
+    return f"{shown(lower_median(values.dropna().to_numpy()))} ({shown(values.min())} to {shown(values.max())})"
+
+
+def shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _median(values: Array) -> float:
+    return nan if np.isnan(values).any() else float(lower_median(values))
+
+
 def expected(stored: Stored, comparison: Comparison) -> pd.DataFrame:
-    """Expected best score of k trials, k = 1 to all, of every search: problem, optimizer, search, trials, expected."""
+    """Expected best score of k trials of a replicate, k = 1 to all, of every search; the median over replicates."""
     rows = []
     trials = of_comparison(stored.trials, comparison)
     for (problem, optimizer, search), group in trials.groupby(["problem", "optimizer", "search"]):
-        for k, value in enumerate(expected_best(group["score"].to_numpy(float)), start=1):
-            rows.append((problem, optimizer, search, k, value))
+        scores = [part.to_numpy(float) for _, part in group.groupby("replicate")["score"]]
+        count = min(map(len, scores))  # a grid that was widened has more
+        curves = np.array([expected_best(part)[:count] for part in scores])
+        for k, value in enumerate(lower_median(curves), start=1):
+            rows.append((problem, optimizer, search, k, float(value)))
     return pd.DataFrame(rows, columns=["problem", "optimizer", "search", "trials", "expected"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from math import isfinite
 
@@ -41,13 +42,20 @@ class Cell:
         return {name: float(values[name]) for name in self.rule.hyperparameters}  # type: ignore[arg-type]
 
     def run(self, settings: Settings, seed: int) -> Run:
-        facts = f"{self.prefix} {seed} {sorted(settings.items())}"
-        return Run(hashlib.sha256(facts.encode()).hexdigest()[:20], seed, settings)
+        digest = self._hash.copy()
+        digest.update(f" {seed} {sorted(settings.items())}".encode())
+        return Run(digest.hexdigest()[:20], seed, settings)
 
-    def cohorts(self, trials: Iterable[Settings], seeds: Iterable[int]) -> list[Cohort]:
-        """The runs of these settings at these seeds."""
-        runs = tuple(self.run(settings, seed) for seed, settings in product(seeds, trials))
-        return [replace(self.cohort, runs=runs[begin : begin + self.size]) for begin in range(0, len(runs), self.size)]
+    @cached_property
+    def _hash(self) -> hashlib._Hash:
+        return hashlib.sha256(self.prefix.encode())
+
+    def cohorts(self, runs: Iterable[Run]) -> list[Cohort]:
+        """Cohorts of these runs; one that is named twice is trained once."""
+        unique = tuple({run.id: run for run in runs}.values())
+        return [
+            replace(self.cohort, runs=unique[begin : begin + self.size]) for begin in range(0, len(unique), self.size)
+        ]
 
 
 def cells(experiment: Experiment, registry: Registry) -> list[Cell]:

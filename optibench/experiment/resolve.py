@@ -9,7 +9,7 @@ from optibench.engine.gradients import Transforms
 from optibench.errors import SettingError, UnknownName
 from optibench.experiment import settings
 from optibench.experiment.choices import Pieces
-from optibench.experiment.settings import BUDGETS, FACTORS, SWEEPS, TUNING_SEEDS, Experiment, rows
+from optibench.experiment.settings import BUDGETS, FACTORS, SWEEPS, TUNING, Experiment, rows
 from optibench.plugin.choice import Choice, label
 from optibench.plugin.registry import Registry
 from optibench.plugin.setting import OneOf, Setting
@@ -35,10 +35,10 @@ def resolve(facts: Mapping[str, object], registry: Registry) -> Experiment:
         if sweep.name in checked:
             checked["problems"] = _swept(checked["problems"], sweep, checked.pop(sweep.name), registry)
     experiment = settings.Experiment(**checked, transforms=transforms)
-    dependent: Facts = {"tuning_seeds": min(experiment.seeds, TUNING_SEEDS)}
     if experiment.tune.method == "none":
-        dependent["lr"] = ()
-    experiment = settings.Experiment(**{**dependent, **checked}, transforms=transforms)
+        experiment = settings.Experiment(**{"lr": (), **checked}, transforms=transforms)
+    if experiment.first_seed + experiment.seeds > TUNING:
+        raise SettingError(f"first_seed = {experiment.first_seed}: seeds from {TUNING} on are for tuning; lower it")
     _check_comparison(experiment, registry)
     return experiment
 

@@ -14,8 +14,6 @@ from optibench.plugin.types import Facts
 
 #: Seeds below this number are for evaluation, those from it on for tuning.
 TUNING = 1_000_000
-#: Tuning seeds, unless there are fewer evaluation seeds.
-TUNING_SEEDS = 5
 DEFAULT_LR = "1e-5:10:9"
 DTYPES = ("float32", "float64")
 
@@ -82,20 +80,28 @@ class Experiment:
         "defaults, or every rate of `lr` as a method of its own.",
     )
     seeds: int = setting(
-        10,
+        20,
         kind=Whole(1, TUNING - 1, f" (seeds from {TUNING} on are for tuning)"),
         group="Seeds",
         metavar="N",
-        help="Number of evaluation seeds",
-        details="Seeds 0 to N - 1.",
+        help="Number of replicates, each with an evaluation seed of its own",
+        details="A replicate is a whole experiment: it tunes every method on tuning seeds of its own and evaluates the "
+        "chosen settings on a fresh seed.",
     )
     tuning_seeds: int = setting(
-        TUNING_SEEDS,
+        1,
         kind=Whole(),
         group="Seeds",
         metavar="N",
-        unset=f"{TUNING_SEEDS}, or seeds if that is less",
-        help="Number of tuning seeds (disjoint from the evaluation seeds)",
+        help="Number of tuning seeds of each replicate (disjoint from all evaluation seeds)",
+    )
+    first_seed: int = setting(
+        0,
+        kind=Whole(0, TUNING - 1),
+        group="Seeds",
+        metavar="N",
+        help="Evaluation seed of the first replicate",
+        details="Replicate r has the evaluation seed N + r; another N gives an independent replication.",
     )
     reference: str | None = setting(
         None,

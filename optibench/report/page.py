@@ -141,15 +141,15 @@ def _tuning(results: Compared) -> str:
     trials, seeds = results.trials, results.experiment.get("tuning_seeds", 0)
     if trials.empty:
         return "none"
-    counts = trials.groupby(["problem", "optimizer"])["search"].value_counts().unstack(fill_value=0)
+    counts = trials.groupby(["problem", "optimizer", "replicate"])["search"].value_counts().unstack(fill_value=0)
     counts = counts.reindex(columns=["lr", "all"], fill_value=0)
     ends = zip(counts.min(), counts.max(), strict=True)
     rates, draws = (f"{low} to {high}" if low != high else str(low) for low, high in ends)
     return (
-        f"{results.experiment.get('tune', 'grid')}: the same trials and budget for all methods on a problem, {rates} "
-        f"learning rates, then {draws} random draws of all hyperparameters near the best rate; each on {seeds} "
-        "tuning seeds, disjoint from the evaluation seeds; the trial with the lowest median validation loss is chosen, "
-        "or loss where nothing is held out"
+        f"{results.experiment.get('tune', 'grid')}: in every replicate the same trials and budget for all methods on a "
+        f"problem, {rates} learning rates, then {draws} random draws of all hyperparameters near the best rate, each "
+        f"on {seeds} tuning seed{'s' * (seeds != 1)} of its own; the trial with the lowest median validation loss is "
+        "chosen, or loss where nothing is held out, and evaluated on a fresh seed"
     )
 
 

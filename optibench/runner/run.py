@@ -74,7 +74,7 @@ def execute(
     if count.expected != count.planned:
         count.expected = count.planned
         on_progress(count.progress())
-    for line in protocol.edges():
+    for line in protocol.boundaries():
         on_warning(line)
 
 

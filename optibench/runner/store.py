@@ -170,7 +170,7 @@ class Store:
     def write_protocol(self, facts: Facts, ids: Iterable[str]) -> None:
         """What was tuned and chosen so far, and the ids of the runs so far: what a report of this folder is about."""
         with self.writing():
-            write_whole(self.folder / "protocol.json", json.dumps(facts, indent=1, allow_nan=False).encode())
+            write_whole(self.folder / "protocol.json", json.dumps(facts, allow_nan=False).encode())
             write_whole(self.folder / "selection.json", json.dumps(sorted({*ids})).encode())
 
     def write_surface(self, problem: str, x: Array, y: Array, loss: Array) -> None:

@@ -10,10 +10,11 @@ import pandas as pd
 from optibench.results import Results
 
 
-def made(scores, *, tunings=("lr",), points=None, runs=None, **protocol):
+def made(scores, *, tunings=("lr",), points=None, runs=None, tried=(), **protocol):
     """``scores``: problem -> method -> scores by seed. ``points``: (problem, method) -> rows (step, loss).
 
-    ``runs``: what to change in a row, by id ``problem/method/seed``.
+    ``runs``: what to change in a row, by id ``problem/method/seed``. ``tried``: (problem, method, search, lr, score) of
+    every trial of one replicate.
     """
     rows, lists, chosen = [], [], []
     for problem, methods in scores.items():
@@ -21,7 +22,7 @@ def made(scores, *, tunings=("lr",), points=None, runs=None, **protocol):
             ids = [f"{problem}/{name}/{seed}" for seed in range(len(values))]
             for tuning in tunings:
                 where = {"problem": problem, "optimizer": name, "tuning": tuning}
-                chosen.append({**where, "settings": {"lr": 0.1}, "trials": 3, "runs": ids})
+                chosen.append({**where, "trials": 3, "runs": ids})
             for seed, (run, value) in enumerate(zip(ids, values, strict=True)):
                 bad = value is None
                 curve = (points or {}).get((problem, name), [(0, 10.0), (5, 5.0), (10, np.nan if bad else value)])
@@ -42,6 +43,17 @@ def made(scores, *, tunings=("lr",), points=None, runs=None, **protocol):
                         "loss": np.array([loss for _, loss in curve], float),
                     }
                 )
-    facts = {"compare": "optimizer", "rows": chosen, "trials": [], "targets": [], "contains": [], **protocol}
+    trials: dict[tuple[str, str, str], list[list[str]]] = {}
+    for number, (problem, name, search, lr, score) in enumerate(tried):
+        own = {"id": f"trial {number}", "part": "tuning", "problem": problem, "optimizer": name, "seed": 10**6}
+        ended = {"status": "finished" if np.isfinite(score) else "diverged", "lr": lr, "loss": score}
+        rows.append({**rows[0], **own, **ended, **(runs or {}).get(f"trial {number}", {})})
+        lists.append(lists[0])
+        trials.setdefault((problem, name, search), []).append([f"trial {number}"])
+    parts = [
+        {"problem": problem, "optimizer": name, "search": search, "runs": [ids]}
+        for (problem, name, search), ids in trials.items()
+    ]
+    facts = {"compare": "optimizer", "rows": chosen, "trials": parts, "targets": [], "contains": [], **protocol}
     frame = pd.DataFrame(rows).astype({"minimum": float, "diverged_at": float})
     return Results(Path("nowhere"), frame, protocol=facts, points=pd.DataFrame(lists))

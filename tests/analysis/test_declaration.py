@@ -66,8 +66,10 @@ def test_the_analyses_stand_in_the_order_of_the_class():
 
 
 def test_lists_and_settings_are_joined_for_print():
-    frame = pd.DataFrame({"a": [["x", "y"], []], "b": [{"lr": 0.1, "beta": 0.5}, {}], "c": ["z", None], "d": [1, 2]})
+    frame = pd.DataFrame(
+        {"a": [["x", "y"], []], "b": [{"lr": "0.1 in 2 of 3", "beta": "0.5"}, {}], "c": ["z", None], "d": [1, 2]}
+    )
     plain = flat(frame)
-    assert plain["a"].tolist() == ["x; y", ""] and plain["b"].tolist() == ["beta=0.5; lr=0.1", ""]
+    assert plain["a"].tolist() == ["x; y", ""] and plain["b"].tolist() == ["beta 0.5; lr 0.1 in 2 of 3", ""]
     assert plain["c"].iloc[0] == "z" and plain["d"].tolist() == [1, 2]
     assert frame["a"].iloc[0] == ["x", "y"]  # untouched

@@ -17,14 +17,14 @@ from optibench.plugin.registry import registry
 FACTS = {"problems": ["quadratic"], "optimizers": ["gd", "adam"], "lr": [0.1, 0.01], "seeds": 3, "steps": 5}
 
 
+def runs_of(cell, what):
+    return [cell.run({**cell.defaults, "lr": lr}, seed) for seed in range(what.seeds) for lr in what.lr]
+
+
 def planned(found=None, **changes):
     found = found or registry()
     what = resolve({**FACTS, **changes}, found)
-    return [
-        cohort
-        for cell in plan.cells(what, found)
-        for cohort in cell.cohorts([{**cell.defaults, "lr": lr} for lr in what.lr], range(what.seeds))
-    ]
+    return [cohort for cell in plan.cells(what, found) for cohort in cell.cohorts(runs_of(cell, what))]
 
 
 def ids(found=None, **changes):

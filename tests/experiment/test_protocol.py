@@ -25,8 +25,15 @@ def rows(results):
     return {(row["problem"], row["optimizer"], row["tuning"]): row for row in results.protocol["rows"]}
 
 
-def trials(results, optimizer, search="lr"):
-    return [one for one in results.protocol["trials"] if (one["optimizer"], one["search"]) == (optimizer, search)]
+def trials(results, optimizer, search="lr", replicate=0):
+    """The trials of a method in one replicate."""
+    frame = results.trials
+    return frame[(frame[["optimizer", "search", "replicate"]] == [optimizer, search, replicate]).all(axis=1)]
+
+
+def chosen(results, problem, optimizer, tuning="lr"):
+    """The evaluated runs, a replicate each."""
+    return results.runs.set_index("id").loc[rows(results)[problem, optimizer, tuning]["runs"]]
 
 
 @ob.optimizer(space={"lr": (1e-5, 1, "log"), "beta": (0.5, 0.99, "1 - log"), "shift": (-1.0, 1.0, "linear")})
@@ -51,11 +58,31 @@ def test_every_contender_gets_the_same_trials_on_the_same_seeds_and_the_same_eva
     )
 
 
-def test_tuning_and_reporting_share_no_seed():
-    results = ob.run("quadratic", ["gd", "adam"], **FACTS)
-    seeds = results.runs.groupby("part")["seed"].unique().map(set)
-    assert seeds["reporting"] == {0, 1, 2} and seeds["tuning"] == {TUNING, TUNING + 1, TUNING + 2}
-    assert set(results.reported["seed"]) == {0, 1, 2}
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (5, 1), (0, 2), (20, 3)])
+def test_a_replicate_has_an_evaluation_seed_and_tuning_seeds_that_no_other_has(first, count):
+    results = ob.run("quadratic", ["gd", "adam"], first_seed=first, tuning_seeds=count, **FACTS)
+    runs = results.runs.set_index("id")["seed"]
+    tuning = results.tuning_runs.assign(seed=runs.reindex(results.tuning_runs["id"]).to_numpy())
+    for (replicate, *_), seeds in tuning.groupby(["replicate", "optimizer", "search", "trial"])["seed"]:
+        begin = TUNING + (first + replicate) * count
+        assert seeds.tolist() == list(range(begin, begin + count))
+    assert set(results.reported["seed"]) == {first, first + 1, first + 2}
+    assert {*chosen(results, "quadratic", "gd")["seed"]} == {first, first + 1, first + 2}
+
+
+def test_replicates_are_independent_experiments():
+    """What a replicate finds does not depend on which others there are; another first seed shares nothing."""
+    facts = {**FACTS, "lr": [1e-3, 1e-2, 0.1, 1.0], "problems": ["rosenbrock"], "optimizers": ["adam", tunable]}
+    whole = ob.run(**{**facts, "seeds": 4})
+    for first in range(4):
+        alone = ob.run(**{**facts, "seeds": 1, "first_seed": first})
+        for row, of_whole in zip(alone.protocol["rows"], whole.protocol["rows"], strict=True):
+            assert row["runs"] == of_whole["runs"][first : first + 1]
+            assert row.get("scores") == (of_whole["scores"][first : first + 1] if "scores" in of_whole else None)
+        for row, of_whole in zip(alone.protocol["trials"], whole.protocol["trials"], strict=True):
+            assert row["runs"] == of_whole["runs"][first : first + 1]
+    later = ob.run(**{**facts, "seeds": 4, "first_seed": 4})
+    assert not {*later.runs["id"]} & {*whole.runs["id"]}
 
 
 def held_out(name, validation, test):
@@ -75,14 +102,14 @@ def held_out(name, validation, test):
 
 def test_tuning_selects_on_the_validation_split_and_the_test_split_chooses_nothing():
     facts = {"lr": [0.01, 0.1, 0.5], "seeds": 2, "steps": 10, "batch": "full", "dtype": "float64"}
-    chosen = {}
+    rates = {}
     for name, validation, test in [("a", 1.0, 0.0), ("b", 0.65, 0.0), ("c", 0.65, 1.0)]:
         results = ob.run(held_out(name, validation, test), "momentum:momentum=0", **facts)
-        chosen[name] = rows(results)[name, "momentum:momentum=0", "lr"]["settings"]["lr"]
+        (rates[name],) = chosen(results, name, "momentum:momentum=0")["lr"].unique()
         board = results.leaderboard()
-        w = 1 - (1 - chosen[name]) ** 10
+        w = 1 - (1 - rates[name]) ** 10
         np.testing.assert_allclose(board["score"], (w - test) ** 2 / 2)  # what is shown is the test split
-    assert chosen["a"] >= 0.5 and chosen["b"] == chosen["c"] == 0.1
+    assert rates["a"] >= 0.5 and rates["b"] == rates["c"] == 0.1
 
 
 def test_a_best_rate_at_the_edge_widens_the_grid_once_for_all_contenders_and_is_said_if_it_is_still_there(tmp_path):
@@ -91,18 +118,16 @@ def test_a_best_rate_at_the_edge_widens_the_grid_once_for_all_contenders_and_is_
     execute(resolve(facts, registry()), registry(), tmp_path, on_warning=said.append)
     results = ob.load(tmp_path)
     for name in ("gd", "momentum"):
-        assert [one["settings"]["lr"] for one in trials(results, name)] == [1e-7, 1e-6, 1e-5, 1e-4]
-        assert rows(results)["quadratic", name, "lr"]["edge"]
-    assert (
-        len(said) == 2
-        and "gd on quadratic: its best learning rate, 0.0001, is on the grid boundary even after" in said[0]
-    )
+        assert trials(results, name)["lr"].tolist() == [1e-7, 1e-6, 1e-5, 1e-4]
+        assert rows(results)["quadratic", name, "lr"]["on_boundary"] == 1
+    words = "gd on quadratic: in 1 of 1 replicates its best learning rate is on the boundary of the widened grid"
+    assert len(said) == 2 and words in said[0]
     assert results.leaderboard()["lr_on_boundary"].all()
 
 
 def test_a_grid_whose_best_rate_is_inside_stays_as_it_is(tmp_path):
     results = ob.run("quadratic", "gd", lr=[1e-4, 1e-3, 1e-2, 0.019, 0.1], seeds=1, steps=50)
-    assert len(trials(results, "gd")) == 5 and not rows(results)["quadratic", "gd", "lr"]["edge"]
+    assert len(trials(results, "gd")) == 5 and not rows(results)["quadratic", "gd", "lr"]["on_boundary"]
 
 
 def test_a_rule_that_fails_everywhere_widens_nothing():
@@ -117,20 +142,17 @@ def test_a_rule_that_fails_everywhere_widens_nothing():
 
 def test_everything_is_drawn_from_the_declared_space_near_the_best_rate_and_what_is_fixed_stays():
     results = ob.run("quadratic", [tunable, "adam", "adam:beta1=0.5"], **FACTS)
-    best = rows(results)["quadratic", "tunable", "lr"]["settings"]
-    drawn = [one["settings"] for one in trials(results, "tunable", "all")]
-    assert len(drawn) == 3 and len({str(one) for one in drawn}) == 3
-    for one in drawn:
-        assert best["lr"] / NEAR <= one["lr"] * 1.00001 and one["lr"] <= best["lr"] * NEAR * 1.00001
-        assert 0.5 <= one["beta"] <= 0.99 and -1 <= one["shift"] <= 1
-    assert {one["settings"]["beta1"] for one in trials(results, "adam:beta1=0.5", "all")} == {0.5}
-    assert len({one["settings"]["beta1"] for one in trials(results, "adam", "all")}) == 3
-    factors = [
-        [one["settings"]["lr"] / rows(results)["quadratic", name, "lr"]["settings"]["lr"] for one in every]
-        for name in ("tunable", "adam")
-        for every in [trials(results, name, "all")]
-    ]
-    np.testing.assert_allclose(*factors, rtol=1e-4)  # the k-th draw is the same for every contender
+    for replicate, best in enumerate(chosen(results, "quadratic", "tunable")["lr"]):
+        drawn = trials(results, "tunable", "all", replicate)
+        assert len(drawn) == 3 and drawn["beta"].nunique() == 3
+        assert drawn["lr"].between(best / NEAR / 1.00001, best * NEAR * 1.00001).all()
+        assert drawn["beta"].between(0.5, 0.99).all() and drawn["shift"].between(-1, 1).all()
+        assert set(trials(results, "adam:beta1=0.5", "all", replicate)["beta1"]) == {0.5}
+        assert trials(results, "adam", "all", replicate)["beta1"].nunique() == 3
+        other = chosen(results, "quadratic", "adam")["lr"].iloc[replicate]
+        of_adam = trials(results, "adam", "all", replicate)["lr"] / other
+        np.testing.assert_allclose(drawn["lr"] / best, of_adam, rtol=1e-4)  # the k-th draw is the same for every method
+    assert results.trials.query("search == 'all' and optimizer == 'tunable'")["shift"].nunique() == 9  # by replicate
 
 
 def test_a_search_space_has_its_ends_and_its_scale():
@@ -140,21 +162,27 @@ def test_a_search_space_has_its_ends_and_its_scale():
 
 
 def test_the_chosen_trial_has_the_lowest_median_on_the_tuning_seeds_and_everything_is_never_worse_there():
-    results = ob.run(["rosenbrock", "quadratic"], ["gd", "adam", tunable], **FACTS)
+    results = ob.run(["rosenbrock", "quadratic"], ["gd", "adam", tunable], tuning_seeds=3, **FACTS)
     runs = results.runs.set_index("id")
-    for (place, name, tuning), row in rows(results).items():
+    seen = runs["loss"].where(runs["status"] == "finished", np.inf)
+    for (name, method, tuning), row in rows(results).items():
         if tuning == "default":
             continue
-        tried = [one for one in results.protocol["trials"] if (one["problem"], one["optimizer"]) == (place, name)]
-        tried = [one for one in tried if tuning == "all" or one["search"] == "lr"]
-        scores = []
-        for one in tried:
-            loss = runs.loc[one["runs"], "loss"].where(runs.loc[one["runs"], "status"] == "finished", np.inf)
-            scores.append(np.sort(loss)[1])
-        assert [one["score"] for one in tried] == scores
-        assert row["score"] == min(scores) and row["settings"] == tried[int(np.argmin(scores))]["settings"]
-    for place, name, _ in rows(results):
-        assert rows(results)[place, name, "all"]["score"] <= rows(results)[place, name, "lr"]["score"]
+        evaluated = chosen(results, name, method, tuning)
+        for replicate, score in enumerate(row["scores"]):
+            parts = [
+                part["runs"][replicate]
+                for part in results.protocol["trials"]
+                if (part["problem"], part["optimizer"]) == (name, method) and tuning in ("all", part["search"])
+            ]
+            tried = [ids for part in parts for ids in part]
+            scores = [np.sort(seen.loc[ids])[1] for ids in tried]
+            assert score == min(scores)
+            best = runs.loc[tried[int(np.argmin(scores))][0]]
+            settings = [one for one in results.hyperparameters if isinstance(best[one], float)]
+            assert evaluated.iloc[replicate][settings].equals(best[settings])
+            if tuning == "all":
+                assert score <= rows(results)[name, method, "lr"]["scores"][replicate]
 
 
 def test_a_run_that_diverged_at_one_of_three_seeds_is_no_average():
@@ -163,15 +191,16 @@ def test_a_run_that_diverged_at_one_of_three_seeds_is_no_average():
 
 def test_random_search_draws_rates_between_the_ends_the_same_for_all():
     results = ob.run("quadratic", ["gd", "adam"], lr="1e-4:1:2", tune="random:6", seeds=2, steps=10)
-    rates = [[one["settings"]["lr"] for one in trials(results, name)] for name in ("gd", "adam")]
+    rates = [trials(results, name)["lr"].tolist() for name in ("gd", "adam")]
     assert rates[0] == rates[1] == sorted(rates[0]) and len(set(rates[0])) == 6
-    best = rows(results)["quadratic", "gd", "lr"]["settings"]["lr"]
-    drawn = [one["settings"]["lr"] for one in trials(results, "gd", "all")]
-    assert min(drawn) < best < max(drawn)  # to either side
+    assert trials(results, "gd", replicate=1)["lr"].tolist() != rates[0]  # a replicate draws for itself
+    best = chosen(results, "quadratic", "gd")["lr"].iloc[0]
+    drawn = trials(results, "gd", "all")["lr"]
+    assert drawn.min() < best < drawn.max()  # to either side
     assert rates[0][0] >= 1e-4 and rates[0][-1] <= 1
     assert len(trials(results, "adam", "all")) == 6
     again = ob.run("quadratic", "gd", lr="1e-4:1:2", tune="random:6", seeds=1, steps=5)
-    assert [one["settings"]["lr"] for one in trials(again, "gd")] == rates[0]
+    assert trials(again, "gd")["lr"].tolist() == rates[0]
 
 
 def test_without_tuning_every_rate_is_a_contender_and_without_a_rate_the_default_runs():
@@ -208,10 +237,18 @@ def test_targets_are_f_star_plus_epsilon_of_the_gap_at_the_start(name, minimum):
 def test_where_no_minimum_is_known_the_target_is_what_the_tuned_reference_reaches_on_its_tuning_seeds():
     results = ob.run("xor-mlp", ["gd", "adam"], lr=[0.01, 0.1, 1], seeds=2, epochs=50, reference="adam")
     (target,) = results.protocol["targets"]
-    lr = rows(results)["xor-mlp", "adam", "lr"]["settings"]["lr"]
-    curves = results.curves.merge(results.runs[["id", "beta2"]], on="id").query("optimizer == 'adam' and seed >= 1e6")
-    ends = curves[(curves["lr"] == lr) & (curves["beta2"] == 0.999)].groupby("id")["loss"].last().sort_values()
-    assert target["target"] == ends.iloc[(len(ends) - 1) // 2]
+    best = [
+        ids for part in results.protocol["trials"] if (part["optimizer"], part["search"]) == ("adam", "lr")
+        for replicate, lr in zip(part["runs"], chosen(results, "xor-mlp", "adam")["lr"], strict=True)
+        for ids in replicate if results.runs.set_index("id").loc[ids[0], "lr"] == lr
+    ]  # fmt: skip
+    ends = (
+        results.curves[results.curves["id"].isin([run for ids in best for run in ids])]
+        .groupby("id")["loss"]
+        .last()
+        .sort_values()
+    )
+    assert len(ends) == 2 and target["target"] == ends.iloc[0]
     assert target["provenance"] == "median of adam with its learning rate tuned, on the 2 tuning seeds"
 
 

@@ -38,10 +38,12 @@ PROBLEM = FOUND.problem(("digits-mlp", {}))
 def planned(facts):
     """The cohorts of every rate and seed of an experiment."""
     what = resolve({**facts, "tune": "none"}, FOUND)
-    made = cells(what, FOUND)
-    rates = [[{**cell.defaults, "lr": lr} for lr in what.lr] for cell in made]
     return [
-        cohort for cell, trials in zip(made, rates, strict=True) for cohort in cell.cohorts(trials, range(what.seeds))
+        cohort
+        for cell in cells(what, FOUND)
+        for cohort in cell.cohorts(
+            cell.run({**cell.defaults, "lr": lr}, seed) for seed in range(what.seeds) for lr in what.lr
+        )
     ]
 
 
