@@ -115,7 +115,7 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN, ids=" ".join)
 def test_a_file_that_cannot_be_read_is_one_line_and_its_fix_works(case, folder, command):
     BROKEN[case](folder)
-    with pytest.raises(StoreError, match=case[0].replace(".", r"\.") + "' cannot be read .*; run the same command again"):
+    with pytest.raises(StoreError, match=rf"{case[0]}' cannot be read .*; run the same command again"):
         load(folder)
     for verb in ("report", "analyse"):
         status, _, err = command(verb, folder)
