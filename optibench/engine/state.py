@@ -182,11 +182,11 @@ class Training:
         return draws.astype(self.w.dtype)
 
     def _charge(self, count: str, where: Array | None) -> Array | None:
-        """One evaluation for each run in ``where``: a mask (R,) of those that pay, None if all do."""
+        """One evaluation for each run in ``where``: a mask, (R,) or (1,), of those that pay, None if all do."""
         if where is None:
             self.counts[count] += 1
             return None
-        paid = np.broadcast_to(np.reshape(where, -1).astype(bool), self.alive.shape)
+        paid: Array = np.reshape(where, -1).astype(bool)
         self.counts[count] += paid
         return None if paid.all() else paid
 
@@ -200,7 +200,7 @@ class Training:
         if paid is None:
             return found
         found = found.copy(order="K")
-        found[~paid] = np.nan
+        found[~np.broadcast_to(paid, len(found))] = np.nan
         return found
 
 
