@@ -174,8 +174,11 @@ def _report(folder: Path, registry: Registry, quiet: bool) -> Path:
 
     results = load(folder)
     if not quiet:
+        from optibench.analysis.budgets import budgets_differ
         from optibench.cli.table import print_leaderboard
 
+        for line in budgets_differ(results.compare()):
+            click.echo(line)
         print_leaderboard(results)
         click.echo(f"{results.verdict()['sentence'][0]}")
         for line in results.compare().caveats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 
@@ -14,8 +15,12 @@ from optibench.plugin.problem import Problem
 from optibench.plugin.types import Array
 
 
+class Spent(BaseException):
+    """Raised in place of an evaluation beyond the budget; no Exception, so that no solver's ``except`` swallows it."""
+
+
 class Objective:
-    """The objective of one run, x (P,), every evaluation counted; ``note`` takes each iterate."""
+    """The objective of one run, x (P,): evaluations are counted, none exceeds the budget; ``note`` takes iterates."""
 
     def __init__(self, problem: Problem, training: Training, x: Array) -> None:
         self.problem, self.training = problem, training
@@ -24,11 +29,11 @@ class Objective:
         self.path: list[tuple[Array, dict[str, int]]] = [(x, dict(self.counts))]
 
     def value(self, x: Array) -> float:
-        self.counts["value_evaluations"] += 1
+        self._charge("value_evaluations")
         return float(self.problem.loss(self._row(x), *self.data)[0])
 
     def value_grad(self, x: Array) -> tuple[float, Array]:
-        self.counts["gradient_evaluations"] += 1
+        self._charge("gradient_evaluations")
         w = self._row(x)
         loss, g = self.problem.value_grad(w, *self.data)
         return float(loss[0]), self.training.cohort.transforms(g, w, self.problem.blocks)[0].astype(float)
@@ -39,7 +44,7 @@ class Objective:
     def hessian_product(self, x: Array, v: Array) -> Array:
         curved(self.problem, self.training.rule)
         if self.problem.hessian_product is not None:
-            self.counts["hessian_products"] += 1
+            self._charge("hessian_products")
             product = self.problem.hessian_product(self._row(x), self._row(v), *self.data)
             return (product[0] + self.training.cohort.transforms.l2 * v).astype(float)
         size = float(np.sqrt(v @ v)) or 1.0
@@ -49,6 +54,16 @@ class Objective:
     def note(self, x: Array) -> None:
         self.path.append((self._row(x)[0], dict(self.counts)))
 
+    def end(self) -> None:
+        """What was spent after the last iterate, in an iteration that did not end, is charged there."""
+        self.path[-1] = (self.path[-1][0], dict(self.counts))
+
+    def _charge(self, count: str) -> None:
+        limit = self.training.cohort.limit
+        if limit is not None and sum(self.counts.values()) >= limit:
+            raise Spent
+        self.counts[count] += 1
+
     def _row(self, x: Array) -> Array:
         return np.array(x, dtype=self.training.w.dtype)[None]
 
@@ -56,7 +71,8 @@ class Objective:
 class Solving(Training):
     """Each run solved to the end of its budget at the first step, then shown iterate by iterate.
 
-    A method that stops earlier stays where it is, and costs no more.
+    The path ends at the last iterate that the budget covers. A method that stops earlier stays where it is, and costs
+    no more.
     """
 
     def __init__(
@@ -81,7 +97,9 @@ class Solving(Training):
             self.paths = [Objective(self.problem, self, x) for x in self.w]
             for objective, x in zip(self.paths, self.w, strict=True):
                 options = {name: column.ravel()[0] for name, column in self.hyper.items()}
-                self.rule.rule(objective, x.astype(float), self.cohort.steps, **options, **self.cohort.options)
+                with suppress(Spent):
+                    self.rule.rule(objective, x.astype(float), self.cohort.steps, **options, **self.cohort.options)
+                objective.end()
         loss = self.problem.loss(self.w, *(array[None] for array in self.problem.train))
         return loss, self.w, np.abs(loss) <= self.scale
 

@@ -156,23 +156,24 @@ class Training:
         self.batches.keep(mask)
         self.data = tuple(rows(array, mask) if len(array) > 1 else array for array in self.data)
 
-    # What a rule may call; ``where``, (R, 1) or (R,), marks the runs that are charged, all by default.
+    # What a rule may call. ``where``, (R, 1) or (R,), marks the runs that pay, all by default; the others get NaN.
 
     def grad(self, w: Array, where: Array | None = None) -> Array:
-        self._charge("gradient_evaluations", where)
-        return self.cohort.transforms(self.problem.value_grad(w, *self.data)[1], w, self.problem.blocks)
+        paid = self._charge("gradient_evaluations", where)
+        g = self.cohort.transforms(self.problem.value_grad(w, *self.data)[1], w, self.problem.blocks)
+        return self._paid_only(g, paid, self.w.shape[1])
 
     def value(self, w: Array, where: Array | None = None) -> Array:
-        self._charge("value_evaluations", where)
+        paid = self._charge("value_evaluations", where)
         loss = self.problem.loss if self.problem.value is None else self.problem.value
-        return loss(w, *self.data)[:, None]
+        return self._paid_only(loss(w, *self.data)[:, None], paid, 1)
 
     def hessian_product(self, w: Array, v: Array, where: Array | None = None) -> Array:
         """Exact where the problem can, else a central difference of gradients, which costs two."""
         if self.problem.hessian_product is not None:
-            self._charge("hessian_products", where)
+            paid = self._charge("hessian_products", where)
             product = self.problem.hessian_product(w, v, *self.data)
-            return product + self.cohort.transforms.l2 * v
+            return self._paid_only(product + self.cohort.transforms.l2 * v, paid, self.w.shape[1])
         h = difference(w, v)
         return (self.grad(w + h * v, where) - self.grad(w - h * v, where)) / (2 * h)
 
@@ -180,8 +181,27 @@ class Training:
         draws = np.stack([rng.standard_normal(self.w.shape[1]) for rng in self.noise])
         return draws.astype(self.w.dtype)
 
-    def _charge(self, count: str, where: Array | None) -> None:
-        self.counts[count] += 1 if where is None else np.reshape(where, -1).astype(bool)
+    def _charge(self, count: str, where: Array | None) -> Array | None:
+        """One evaluation for each run in ``where``: a mask, (R,) or (1,), of those that pay, None if all do."""
+        if where is None:
+            self.counts[count] += 1
+            return None
+        paid: Array = np.reshape(where, -1).astype(bool)
+        self.counts[count] += paid
+        return None if paid.all() else paid
+
+    def _paid_only(self, found: Array, paid: Array | None, columns: int) -> Array:
+        """The rows that were paid for, bit for bit, and NaN for the others; one point a run and call."""
+        if found.shape != (len(self.alive), columns):
+            raise RuleError(
+                f"rule '{self.rule.name}' asked for evaluations of shape {found.shape}; a call evaluates one point of "
+                f"each run, so it must be {(len(self.alive), columns)}"
+            )
+        if paid is None:
+            return found
+        found = found.copy(order="K")
+        found[~np.broadcast_to(paid, len(found))] = np.nan
+        return found
 
 
 def difference(w: Array, v: Array) -> Array:

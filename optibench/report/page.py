@@ -11,6 +11,7 @@ import jinja2
 import pandas as pd
 from matplotlib.figure import Figure as Canvas
 
+from optibench.analysis.budgets import budgets_differ
 from optibench.analysis.comparison import TUNINGS, Compared
 from optibench.analysis.declaration import flat
 from optibench.analysis.leaderboard import other_scores
@@ -81,6 +82,7 @@ def _render(results: Compared, tables: dict[str, pd.DataFrame], files: list[str]
         inf=math.inf,
         tuned=TUNINGS[comparison.tuning],
         others=other_scores(tables["leaderboard"], comparison.tuning),
+        budgets=budgets_differ(comparison),
         caveats=comparison.caveats + undertuned(results, comparison),
         facts=_facts(results),
         problems=_problems(runs),

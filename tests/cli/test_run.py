@@ -95,6 +95,17 @@ def test_a_batch_that_does_not_apply_is_said(command):
     assert lines(err) == ["note: --batch is ignored by gd: fixed batch size"]
 
 
+def test_unequal_budgets_are_said_before_the_leaderboard(command):
+    flags = [word for word in ONE if word != "--no-report"] + ["--optimizer", "sam+gd"]
+    status, out, _ = command("run", *flags)
+    line = "Budgets differ: with the same 40 steps, sam+gd spent 80 evaluations per run on quadratic, gd 40."
+    assert status == 0 and out.splitlines().count(line) == 1
+    assert out.index(line) < out.index("rank") < out.index("report: ")
+    status, out, _ = command("run", *("--evaluations" if word == "--steps" else word for word in flags))
+    assert status == 0 and "Budgets differ" not in out
+    assert command("run", *flags, "--quiet")[1] == ""
+
+
 def test_quiet_prints_nothing(command):
     assert command("run", *ONE, "--quiet") == (0, "", "")
 

@@ -121,3 +121,14 @@ def test_a_statistic_that_does_not_exist_is_not_called_unfinished(tmp_path):
     assert results.ranks().attrs["friedman"].iman_davenport == float("inf")
     text = results.report(tmp_path).read_text()
     assert "F is undefined, because all problems have the same ranking" in text and "F unfinished" not in text
+
+
+def test_unequal_budgets_are_said_under_the_headline_and_equal_ones_nowhere(results, page, tmp_path):
+    assert "Budgets differ" not in page.read_text()
+    unequal = ob.run("quadratic", ["adam", "sam+adam"], lr=0.1, seeds=1, steps=10)
+    text = html.unescape(unequal.report(tmp_path).read_text())
+    headline, line = (
+        f'<p class="lead">{unequal.verdict()["sentence"][0]}</p>',
+        "Budgets differ: with the same 10 steps, ",
+    )
+    assert f'{headline}\n<p class="verdict"><strong>{line}sam+adam spent 20 evaluations per run on quadratic' in text
