@@ -41,7 +41,7 @@ def test_progress_counts_runs_and_statuses_from_what_is_kept_to_all(tmp_path):
     said = progress(tmp_path)
     assert (said[0].runs, said[0].kept, said[0].total, said[0].work) == (4, 4, 8, 0)
     assert (said[-1].runs, said[-1].work) == (8, 1) and said[-1].statuses == {"finished": 4}
-    assert said[-1].now == "reporting: quadratic · adam"
+    assert said[-1].now == "evaluating: quadratic · adam"
     assert [one.runs for one in progress(tmp_path)] == [8]  # nothing is repeated
 
 
