@@ -60,6 +60,16 @@ def test_an_evaluation_every_seventh_step_is_a_seventh(declared, passes):
     assert (failed(rule) == {}) == passes
 
 
+def test_a_single_evaluation_more_is_found_where_a_whole_number_is_declared():
+    @optimizer
+    def starting(w, g, t, value, *, lr=0.1):
+        if t == 1:
+            value(w)
+        return w - lr * g
+
+    assert [*failed(starting)] == ["costs what it declares"]
+
+
 def test_a_step_that_was_not_counted_is_found():
     @optimizer(evaluations=nan)
     def refunding(w, g, grad, *, lr=0.1):
@@ -88,6 +98,16 @@ def test_an_engine_that_gives_unpaid_rows_fails_every_rule_that_asks(name, monke
     rule = searching() if "search" in name else FOUND.get("optimizer", name)
     asks = name != "lbfgs"  # by default it only could
     assert ("unpaid rows are NaN" in failed(rule)) == asks
+
+
+def test_an_engine_that_masks_only_where_nobody_pays_is_found(monkeypatch):
+    mask = Training._paid_only
+    monkeypatch.setattr(
+        Training,
+        "_paid_only",
+        lambda training, found, paid, columns: mask(training, found, None if np.any(paid) else paid, columns),
+    )
+    assert "got numbers that no run pays for" in failed(searching())["unpaid rows are NaN"]
 
 
 def test_an_engine_that_counts_too_little_fails_every_rule_that_asks(monkeypatch):
