@@ -18,14 +18,14 @@ def over(a, b):
     return np.where(positive, a, 0) / np.where(positive, b, 1)
 
 
-@optimizer(parent="gd", reference="Foret et al. 2021, arXiv:2010.01412, eq. 2-3")
+@optimizer(parent="gd", reference="Foret et al. 2021, arXiv:2010.01412, eq. 2-3", evaluations=2)
 def sam(w, g, grad, *, lr=1e-2, rho=0.05):
     """Sharpness-aware minimisation: the gradient at the worst point of a ball. Foret et al. 2021."""
     worst = w + rho * over(g, np.sqrt(dot(g, g)))
     return w - lr * grad(worst)
 
 
-@optimizer(parent="gd", reference="Armijo 1966, doi:10.2140/pjm.1966.16.1")
+@optimizer(parent="gd", reference="Armijo 1966, doi:10.2140/pjm.1966.16.1", evaluations=np.nan)
 def backtracking(w, g, loss, value, *, lr=1.0, shrink=0.5, c=1e-4):
     """Gradient descent with Armijo's rule. A run that has its step pays no more while others search."""
     step, slope = lr, dot(g, g)
@@ -57,7 +57,7 @@ def factored(w, g, a=one_number, *, lr=1.0, eps=1e-8):
     return w - lr * g / (np.sqrt(a) + eps), a
 
 
-@optimizer(parent="gd", reference="Nocedal and Wright 2006, eq. 3.26")
+@optimizer(parent="gd", reference="Nocedal and Wright 2006, eq. 3.26", evaluations=2)
 def exact_step(w, g, hessian_product):
     """Steepest descent to the minimum of the local quadratic, g'g / g'Hg; it has no learning rate."""
     return w - over(dot(g, g), dot(g, hessian_product(w, g))) * g

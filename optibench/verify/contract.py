@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 
 import numpy as np
 
-from optibench.errors import SettingError
+from optibench.errors import RuleError, SettingError
 from optibench.plugin.optimizer import RANGES, Optimizer
 from optibench.plugin.problem import Problem, blocks_of
-from optibench.plugin.types import Array
+from optibench.plugin.types import AnyFunction, Array
 from optibench.verify.follow import Walk, follow
 
 STEPS = 12
+#: Over so many steps a rule's evaluations are counted: one that looks at curvature every tenth declares 1.1.
+MANY = 100
+#: What a rule may call, and pays for.
+PAID = {"grad", "value", "hessian_product"}
 RATES = (0.5, 0.01, 0.1, 0.002, 0.03)
 BLOCKS = blocks_of(matrix=(3, 3), bias=(3,))
 
@@ -162,6 +167,59 @@ def refuses_values_out_of_range(rule: Optimizer) -> float:
     return 0.0 if "lr" not in rule.hyperparameters or "lr" in known else inf
 
 
+def costs_what_it_declares(rule: Optimizer) -> float:
+    """The evaluations that a rule declares per step are those that it asks for; a fraction, to the next whole one."""
+    spent = follow(rule, bowl(), starts(), [settings(rule, rate) for rate in RATES], MANY, normal=noise).evaluations[-1]
+    for counted in spent.tolist():
+        if abs(counted - MANY * rule.evaluations) > (0 if rule.evaluations % 1 == 0 else 1):
+            raise RuleError(
+                f"'{rule.name}' declares evaluations={rule.evaluations:g} per step and asks for {counted / MANY:g}; "
+                f"declare evaluations={counted / MANY:g}, or nan where it varies"
+            )
+    return 0.0
+
+
+def every_step_is_counted(rule: Optimizer) -> float:
+    """Counts never fall, and a step of a rule costs its gradient at least."""
+    counted = np.diff(walk(rule).evaluations, axis=0)
+    least = 0 if rule.solver else 1
+    if counted.min() < least:
+        raise RuleError(
+            f"'{rule.name}' took a step that cost {counted.min()} evaluations; the gradient that it is given costs 1"
+        )
+    return 0.0
+
+
+def unpaid_rows_are_nan(rule: Optimizer) -> float:
+    """Whatever a rule asks for, the rows outside ``where`` are NaN, all with ``where=False``; and it uses none."""
+    paths = [walk(_filled(rule, number)).points for number in (np.nan, 0.0, 1e3)]
+    return max(apart(path, paths[0]) for path in paths)
+
+
+def _filled(rule: Optimizer, number: float) -> Optimizer:
+    """The rule with ``number`` in all that it did not pay for, which must be NaN."""
+
+    def asking(function: AnyFunction) -> AnyFunction:
+        def ask(*arguments: Array, **keywords: Array) -> Array:
+            call = inspect.signature(function).bind(*arguments, **keywords)
+            where, found = call.arguments.pop("where", True), function(*arguments, **keywords)
+            paid = np.broadcast_to(np.reshape(True if where is None else where, -1).astype(bool), len(found))
+            free = function(*call.args, where=False)
+            if not (np.isnan(free).all() and np.isnan(found[~paid]).all()):
+                raise RuleError(f"'{rule.name}' got numbers that no run pays for; rows outside where must be NaN")
+            return np.where(paid[:, None], found, found.dtype.type(number))
+
+        return ask
+
+    def filled(*arguments: Array | AnyFunction, **keywords: object) -> Array | tuple[Array, ...]:
+        pairs = zip(rule.arguments, arguments, strict=True)
+        return rule(
+            *(asking(given) if name in PAID and callable(given) else given for name, given in pairs), **keywords
+        )
+
+    return replace(rule, rule=filled)
+
+
 #: name -> check, whom it concerns, how far off it may be.
 CONTRACT: dict[str, tuple[Callable[[Optimizer], float], Callable[[Optimizer], bool], float]] = {
     "deterministic": (deterministic, lambda rule: True, 0),
@@ -173,5 +231,8 @@ CONTRACT: dict[str, tuple[Callable[[Optimizer], float], Callable[[Optimizer], bo
     "permutes": (permutes, lambda rule: rule.is_coordinatewise, 1e-12),
     "forgets scale": (forgets_scale, lambda rule: rule.scale_free, 1e-8),
     "survives no gradient": (survives_no_gradient, lambda rule: True, 0),
+    "costs what it declares": (costs_what_it_declares, lambda rule: rule.evaluations == rule.evaluations, 0),
+    "every step is counted": (every_step_is_counted, lambda rule: True, 0),
+    "unpaid rows are NaN": (unpaid_rows_are_nan, lambda rule: bool(PAID & {*rule.arguments}), 0),
     "refuses values out of range": (refuses_values_out_of_range, lambda rule: True, 0),
 }

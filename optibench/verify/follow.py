@@ -21,7 +21,7 @@ class Walk:
 
     points: Array
     states: list[list[Array]]
-    evaluations: Array  # (R,): of gradient, loss and Hessian product
+    evaluations: Array  # (steps + 1, R): of gradient, loss and Hessian product so far
 
 
 def follow(
@@ -53,7 +53,11 @@ def follow(
         def now() -> list[Array]:
             return [training.w, *(training.supply[name] for name in rule.state)]
 
-        points, states = [training.solution], [now()]
+        def spent() -> Array:
+            counts: Array = np.sum([*training.counts.values()], axis=0)
+            return counts
+
+        points, states, evaluations = [training.solution], [now()], [spent()]
         for _ in range(training.t, steps):
             if forced is not None:
                 training.w = np.repeat(forced[training.t][None].astype(dtype), len(starts), axis=0)
@@ -65,7 +69,8 @@ def follow(
             training.step(loss, g)
             points.append(training.solution)
             states.append(now())
-    return Walk(np.array(points), states, np.sum([*training.counts.values()], axis=0))
+            evaluations.append(spent())
+    return Walk(np.array(points), states, np.array(evaluations))
 
 
 def deviation(found: Array, expected: Array) -> Array:

@@ -44,7 +44,7 @@ def test_a_right_rule_has_a_table_of_what_it_was_compared_with(plugin):
     status, out, err = plugin()
     assert (status, err) == (0, "")
     assert "two: by hand" in out and "resumes" in out and "FAILED" not in out
-    assert out.splitlines()[-1].startswith("10 checks (traces 1, identities 0, promises 9): none failed")
+    assert out.splitlines()[-1].startswith("12 checks (traces 1, identities 0, promises 11): none failed")
 
 
 def test_a_wrong_rule_is_found_by_its_trace_and_by_the_contract(plugin):
@@ -58,6 +58,17 @@ def test_a_rule_that_raises_fails_its_checks_and_says_why(plugin):
     Path("mine.py").write_text(RULE.replace("return w", "1 / 0\n    return w"))
     status, out, err = plugin()
     assert status == 1 and err == "" and "ZeroDivisionError" in out and "FAILED" in out
+
+
+@pytest.mark.parametrize("declared", [1, 2])
+def test_a_rule_that_asks_for_more_evaluations_than_it_declares_fails_in_one_clear_line(plugin, declared):
+    rule = RULE.replace("(w, g, *", "(w, g, grad, *").replace("lr * g", "lr * grad(w)")
+    Path("mine.py").write_text(rule.replace('1847"', f'1847", evaluations={declared}'))
+    status, out, _ = plugin("--json")
+    failed = {check["reference"]: check["note"] for check in json.loads(out) if not check["ok"]}
+    assert status == (1 if declared == 1 else 0) and "unpaid rows are NaN" in out
+    words = "'mine' declares evaluations=1 per step and asks for 2; declare evaluations=2, or nan where it varies"
+    assert failed == ({"costs what it declares": words} if declared == 1 else {})
 
 
 def test_a_wrapper_is_checked_around_two_rules_and_all_is_the_default(command):

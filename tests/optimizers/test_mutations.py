@@ -100,6 +100,8 @@ MUTANTS = [
         "import numpy\n    return w - lr * numpy.float64(1) * sign(g).astype(float)",
     ),
     ("adagrad", "(sqrt(a) + eps)", "sqrt(a)"),  # 0 / 0
+    ("sam", "return step(", "grad(w)\n    return step("),  # an evaluation more than it declares
+    ("lbfgs", "    if line_search:", "    value(w)\n    if line_search:"),
 ]
 
 
