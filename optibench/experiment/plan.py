@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
-from math import isfinite
+from math import ceil, isfinite
 
 import numpy as np
 
@@ -47,7 +47,9 @@ class Cell:
     def cohorts(self, trials: Iterable[Settings], seeds: Iterable[int]) -> list[Cohort]:
         """The runs of these settings at these seeds."""
         runs = tuple(self.run(settings, seed) for seed, settings in product(seeds, trials))
-        return [replace(self.cohort, runs=runs[begin : begin + self.size]) for begin in range(0, len(runs), self.size)]
+        count = ceil(len(runs) / self.size) or 1
+        each = ceil(len(runs) / count) or 1  # alike: a small last cohort would take nearly the time of a full one
+        return [replace(self.cohort, runs=runs[begin : begin + each]) for begin in range(0, len(runs), each)]
 
 
 def cells(experiment: Experiment, registry: Registry) -> list[Cell]:

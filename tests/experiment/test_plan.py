@@ -131,7 +131,7 @@ def test_a_bad_specification_says_what_would_be_right(choice, words):
 def test_cohorts_hold_at_most_what_the_cache_does(monkeypatch):
     monkeypatch.setattr(plan, "capacity", lambda *facts: 4)
     sizes = [len(cohort.runs) for cohort in planned()]
-    assert sizes == [4, 2, 4, 2]  # of each optimizer's six
+    assert sizes == [3, 3, 3, 3]  # of each optimizer's six: as few as possible, and alike
     assert len({cohort.key for cohort in planned()}) == 4
 
 
