@@ -14,7 +14,7 @@ from optibench.engine.capacity import capacity
 from optibench.engine.records import Cohort, Run, Settings
 from optibench.errors import InputError, SettingError
 from optibench.experiment.identity import prefix
-from optibench.experiment.settings import BUDGETS, FACTORS, Experiment
+from optibench.experiment.settings import BUDGETS, FACTORS, TUNING, Experiment
 from optibench.plugin.choice import Choice, label
 from optibench.plugin.functions import Schedule
 from optibench.plugin.optimizer import Optimizer
@@ -45,11 +45,13 @@ class Cell:
         return Run(hashlib.sha256(facts.encode()).hexdigest()[:20], seed, settings)
 
     def cohorts(self, trials: Iterable[Settings], seeds: Iterable[int]) -> list[Cohort]:
-        """The runs of these settings at these seeds."""
+        """The runs of these settings at these seeds, all for tuning or all for evaluation."""
+        seeds = [*seeds]
         runs = tuple(self.run(settings, seed) for seed, settings in product(seeds, trials))
+        cohort = replace(self.cohort, observed=all(seed < TUNING for seed in seeds))
         count = ceil(len(runs) / self.size) or 1
         each = ceil(len(runs) / count) or 1  # alike: a small last cohort would take nearly the time of a full one
-        return [replace(self.cohort, runs=runs[begin : begin + each]) for begin in range(0, len(runs), each)]
+        return [replace(cohort, runs=runs[begin : begin + each]) for begin in range(0, len(runs), each)]
 
 
 def cells(experiment: Experiment, registry: Registry) -> list[Cell]:
