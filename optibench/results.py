@@ -245,7 +245,7 @@ class Results(Compared):
         return explain_runs.causes(self.compare(**filters).rows)
 
     @analysis(
-        "why each run ended badly or slowly, tuning runs included",
+        "why each run ended badly or slowly; tuning runs by their status only",
         {
             "id": "the id of the run",
             "part": "tuning or reporting",
@@ -259,7 +259,7 @@ class Results(Compared):
         },
     )
     def why(self, **filters: Unpack[Filters]) -> pd.DataFrame:
-        """One row a run that ended badly or slowly, those of tuning too, with a sentence that says why."""
+        """One row a run that ended badly or slowly, with a sentence that says why; tuning runs by status."""
         return explain_runs.explained(self.some(**filters))
 
     def tables(self) -> dict[str, pd.DataFrame]:

@@ -101,6 +101,6 @@ def test_the_docs_name_the_constants_with_their_values():
     assert f"`loop.GROWTH` ({loop.GROWTH:.0e})".replace("e+", "e") in PAGE
     assert f"`measure.PART` ({measure.PART})" in PAGE and measure.EVALUATION_SHARE == 1 / 4
     assert f"up to {measure.MOST_POINTS}" in PAGE
-    assert capacity.L2_SHARE == 4 and run.SMALL and executors.GRACE
+    assert f"{capacity.FILLED // 2**20} MiB (`capacity.FILLED`)" in PAGE and run.SMALL and executors.GRACE
     for name in streams.STREAMS:
         assert name in PAGE.split("`streams.STREAMS`")[1].split(".")[0]

@@ -120,12 +120,14 @@ def part(problem: Problem) -> Problem:
 def points(cohort: Cohort, problem: Problem, small: Problem, measures: Measures) -> tuple[set[int], float]:
     """After which steps to record, evenly in the logarithm, and the share of the cost that recording has.
 
-    As many points as keep the share within EVALUATION_SHARE; the first and the last are always there.
+    As many points as keep the share within EVALUATION_SHARE; the first and the last are always there, and the only ones
+    of runs that are not observed.
     """
     training_cost = cohort.steps * max(cohort.batch, 1)
     final, one = measures.cost(problem), measures.cost(small)
     affordable = (EVALUATION_SHARE * training_cost - final) / one - 2
-    count = int(np.clip(affordable, 0, min(MOST_POINTS, max(cohort.steps - 1, 0))))
+    most = min(MOST_POINTS, max(cohort.steps - 1, 0)) if cohort.observed else 0
+    count = int(np.clip(affordable, 0, most))
     chosen = {round(step) for step in np.geomspace(1, cohort.steps, count + 1)[:-1]} if count else set()
     cost = final + (len(chosen) + 2) * one
     return chosen, cost / (cost + training_cost)

@@ -6,7 +6,7 @@ Shapes: w (R, P). All is computed in float64, run by run, on at most 256 trainin
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -103,7 +103,10 @@ def cosine(trail: Sequence[Array]) -> Array:
 
 
 class Watch:
-    """Collects per-run statistics of a cohort: numbers that explain how its runs ended. It never ends one itself."""
+    """Collects per-run statistics of a cohort: numbers that explain how its runs ended. It never ends one itself.
+
+    Of a cohort that is not observed it collects nothing.
+    """
 
     def __init__(self, cohort: Cohort, problem: Problem, training: Training) -> None:
         """``problem``: the part of it that curves are measured on, in float64."""
@@ -120,6 +123,8 @@ class Watch:
 
     def recorded(self, training: Training, some: Array, losses: Array) -> None:
         """A point of the runs in ``some``; between two of them lies the loss at half of the budget."""
+        if not self.cohort.observed:
+            return
         runs, share = training.alive[some], np.full(len(losses), training.t / max(self.cohort.steps, 1))
         if self.cohort.limit is not None:  # such a run may end long before the last step
             spent: Array = np.sum([*training.counts.values()], axis=0)
@@ -134,6 +139,8 @@ class Watch:
         self.losses[2, runs], self.shares[runs] = losses, share
 
     def stepped(self, training: Training, g: Array) -> None:
+        if not self.cohort.observed:
+            return
         if training.t == 1:
             self.first, self.g = training.w, g
         # Only near the end: what is kept falls out of the cache. Runs with a limit may end at any step.
@@ -146,19 +153,19 @@ class Watch:
 
     def finished(self, training: Training, done: Array) -> list[Facts]:
         """The facts of the runs in ``done``, a mask of those that are alive, in their order."""
-        try:
-            return _rows(self._at_the_end(training, done), int(done.sum()))
-        except Exception:  # a problem whose curvature or units raise has no diagnosis
-            return [{} for _ in range(int(done.sum()))]
+        return self._facts(self._at_the_end, training, done)
 
     def diverged(self, training: Training, gone: Array) -> list[Facts]:
         """Likewise, of runs that have diverged: from their start and their first step."""
+        return self._facts(self._at_the_start, training, gone)
+
+    def _facts(
+        self, find: Callable[[Training, Array], dict[str, Array]], training: Training, some: Array
+    ) -> list[Facts]:
         try:
-            first, _, last = self.losses[:, training.alive[gone]]
-            facts = {"start_loss": first, "last_loss": last, **self._at_the_start(training, gone)}
-            return _rows(facts, int(gone.sum()))
-        except Exception:
-            return [{} for _ in range(int(gone.sum()))]
+            return _rows(find(training, some) if self.cohort.observed else {}, int(some.sum()))
+        except Exception:  # a problem whose curvature or units raise has no diagnosis
+            return [{} for _ in range(int(some.sum()))]
 
     def _at_the_end(self, training: Training, done: Array) -> dict[str, Array]:
         w = np.array(training.solution[done], float)
@@ -181,10 +188,12 @@ class Watch:
         return facts
 
     def _at_the_start(self, training: Training, gone: Array) -> dict[str, Array]:
+        first, _, last = self.losses[:, training.alive[gone]]
+        facts = {"start_loss": first, "last_loss": last}
         if self.problem.draws is not None or not self.problem.smooth:
-            return {}
+            return facts
         start = np.array(self.starts[gone], float)
-        facts = {"start_curvature": self._largest(start)}
+        facts["start_curvature"] = self._largest(start)
         step = np.array(self.first[gone], float) - start
         down = -dot(gradient(self.problem, start), step)
         facts["overshoot"] = np.where(down > 0, dot(step, product(self.problem, start, step)) / down, np.nan)[:, 0]

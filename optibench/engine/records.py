@@ -63,6 +63,7 @@ class Cohort:
     fingerprint: str
     steps: int  # at most
     limit: int | None = None  # evaluations at most, of gradient, loss or Hessian product, where steps do not bound them
+    observed: bool = True  # with curves and a diagnosis; else only the start and the end are measured
 
     @property
     def key(self) -> str:

@@ -19,7 +19,8 @@ from optibench.plugin.types import AnyFunction
 def prefix(cohort: Cohort, problem: Problem, rule: Optimizer, registry: Registry) -> str:
     """What the id of every run of a cell hashes besides seed and hyperparameters, as text."""
     facts = {
-        **{key: value for key, value in asdict(cohort).items() if key not in ("runs", "label")},
+        # Whether a run is observed follows from its seed, which its id has.
+        **{key: value for key, value in asdict(cohort).items() if key not in ("runs", "label", "observed")},
         "format": FORMAT,
         "code": digest(functions(cohort, problem, rule, registry)),
         "metrics": digest(metric.function for metric in registry["metric"].values()),

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from math import isfinite
+from math import ceil, isfinite
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from optibench.engine.capacity import capacity
 from optibench.engine.records import Cohort, Run, Settings
 from optibench.errors import InputError, SettingError
 from optibench.experiment.identity import prefix
-from optibench.experiment.settings import BUDGETS, FACTORS, Experiment
+from optibench.experiment.settings import BUDGETS, FACTORS, TUNING, Experiment
 from optibench.plugin.choice import Choice, label
 from optibench.plugin.functions import Schedule
 from optibench.plugin.optimizer import Optimizer
@@ -51,11 +51,12 @@ class Cell:
         return hashlib.sha256(self.prefix.encode())
 
     def cohorts(self, runs: Iterable[Run]) -> list[Cohort]:
-        """Cohorts of these runs; one that is named twice is trained once."""
+        """Cohorts of these runs, all for tuning or all for evaluation; one that is named twice is trained once."""
         unique = tuple({run.id: run for run in runs}.values())
-        return [
-            replace(self.cohort, runs=unique[begin : begin + self.size]) for begin in range(0, len(unique), self.size)
-        ]
+        cohort = replace(self.cohort, observed=all(run.seed < TUNING for run in unique))
+        count = ceil(len(unique) / self.size) or 1
+        each = ceil(len(unique) / count) or 1  # alike: a small last cohort would take nearly the time of a full one
+        return [replace(cohort, runs=unique[begin : begin + each]) for begin in range(0, len(unique), each)]
 
 
 def cells(experiment: Experiment, registry: Registry) -> list[Cell]:

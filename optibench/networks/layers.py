@@ -105,9 +105,14 @@ class Dense(Layer):
             y += parameters[1][:, None, :]
 
         def back(delta: Array, grads: list[Array], inward: bool) -> Array | None:
-            np.matmul(transposed(x), delta, out=grads[0])
-            if self.bias:
-                np.matmul(np.ones((1, delta.shape[1]), delta.dtype), delta, out=grads[1][:, None, :])
+            if delta.shape[1] == 1:  # an outer product: the same bits, -0 never among them, at a third of BLAS's time
+                np.einsum("rbi,rbo->rio", x, delta, out=grads[0], casting="same_kind")
+                if self.bias:
+                    np.add(delta[:, 0], 0, out=grads[1])
+            else:
+                np.matmul(transposed(x), delta, out=grads[0])
+                if self.bias:
+                    np.matmul(np.ones((1, delta.shape[1]), delta.dtype), delta, out=grads[1][:, None, :])
             return delta @ transposed(weight) if inward else None
 
         return y, back

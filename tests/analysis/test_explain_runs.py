@@ -205,9 +205,12 @@ def test_the_sentences_of_the_classical_cases():
     assert zigzag["sentence"].tolist() == ["oscillates: the cosine of consecutive steps is -1"]
 
 
-def test_why_tells_every_run_those_of_tuning_too_and_obeys_filters():
-    results = ob.run("quadratic", ["gd", "adam"], lr=[1e-4, 1e-2, 0.1], seeds=2, steps=30)
+def test_why_tells_evaluation_runs_and_those_of_tuning_that_did_not_finish_and_obeys_filters():
+    results = ob.run("quadratic", ["gd", "adam"], lr=[1e-4, 1e-2, 10], seeds=2, steps=30)
     told = results.why()
     assert set(told["part"]) == {"tuning", "reporting"} and told["id"].is_unique
+    tuning = told[told["part"] == "tuning"]
+    assert set(tuning["status"]) == {"diverged"} and "finished" in set(told["status"])
+    assert tuning["sentence"].str.endswith("the loss grew beyond the divergence threshold").all()
     assert set(results.why(optimizer="gd")["optimizer"]) == {"gd"}
     assert set(results.why(tuning="default")["part"]) == {"reporting"}

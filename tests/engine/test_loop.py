@@ -354,6 +354,25 @@ def test_a_curve_has_its_first_and_last_step_and_grows():
     assert curves.groupby("id").size().min() > 3
 
 
+def test_runs_that_are_not_observed_have_the_same_numbers_but_no_points_between_and_no_diagnosis():
+    problem, adam = registry().problem(("digits-softmax", {})), registry().get("optimizer", "adam")
+    metrics = [*registry()["metric"].values()]
+    for rule, lr, limit in ((adam, 0.01, None), (adam, 0.01, 300), (GD, 1e12, None)):
+        runs = cohort(problem, rule, seeds=(0, 1), steps=400, lr=lr, batch=32, limit=limit, sampler="reshuffle")
+        runs = replace(runs, transforms=Transforms(l2=0.1))  # diverges at the high rate
+        seen, not_seen = (
+            train(replace(runs, observed=observed), problem, rule, lambda t, total: 1.0, metrics)
+            for observed in (True, False)
+        )
+        for one, other in zip(seen.endings, not_seen.endings, strict=True):
+            assert one.why and other == replace(one, why={})
+        first, last = seen.points[0], seen.points[-1]
+        assert len(seen.points) > 2 or lr > 1
+        ends = [first] if lr > 1 else [first, last]
+        np.testing.assert_equal(not_seen.points, ends)
+        assert not_seen.evaluation_share <= seen.evaluation_share
+
+
 @pytest.mark.parametrize(("problem", "facts"), [("digits-mlp", {"epochs": 5}), ("quadratic", {"steps": 200})])
 def test_measuring_costs_at_most_a_quarter_of_a_run_that_is_long_enough_and_is_stated(problem, facts):
     assert 0 < ob.run(problem, "adam", lr=1e-3, seeds=1, **facts).runs["evaluation_share"][0] <= 0.25

@@ -173,7 +173,7 @@ def test_too_few_points_near_the_half_give_no_late_share():
 def test_the_share_of_the_budget_is_that_of_the_runs_that_are_recorded():
     training = SimpleNamespace(w=np.ones((3, 2)), alive=np.arange(3), rule=None, t=10)
     training.counts = {"gradient_evaluations": np.array([10, 20, 100])}
-    cohort = SimpleNamespace(steps=100, batch=0, limit=100, transforms=SimpleNamespace(l2=0.0))
+    cohort = SimpleNamespace(observed=True, steps=100, batch=0, limit=100, transforms=SimpleNamespace(l2=0.0))
     watch = probe.Watch(cohort, bowl(np.eye(2), [1, 1]), training)
     watch.recorded(training, np.array([False, True, True]), np.array([5.0, 6.0]))
     assert watch.shares.tolist() == [0, 0.2, 1]
@@ -182,7 +182,7 @@ def test_the_share_of_the_budget_is_that_of_the_runs_that_are_recorded():
 def watching(steps):
     """A Watch of one run, which is told of points."""
     training = SimpleNamespace(w=np.ones((1, 2)), alive=np.arange(1), rule=None, t=0)
-    cohort = SimpleNamespace(steps=steps, batch=0, limit=None, transforms=SimpleNamespace(l2=0.0))
+    cohort = SimpleNamespace(observed=True, steps=steps, batch=0, limit=None, transforms=SimpleNamespace(l2=0.0))
     watch = probe.Watch(cohort, bowl(np.eye(2), [1, 1]), training)
 
     def at(t, loss):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -10,8 +11,9 @@ from optibench import InputError
 from optibench.engine.capacity import capacity
 from optibench.experiment import plan
 from optibench.experiment.choices import rates
+from optibench.experiment.identity import prefix
 from optibench.experiment.resolve import resolve
-from optibench.experiment.settings import BUDGETS
+from optibench.experiment.settings import BUDGETS, TUNING
 from optibench.plugin.registry import registry
 
 FACTS = {"problems": ["quadratic"], "optimizers": ["gd", "adam"], "lr": [0.1, 0.01], "seeds": 3, "steps": 5}
@@ -131,8 +133,17 @@ def test_a_bad_specification_says_what_would_be_right(choice, words):
 def test_cohorts_hold_at_most_what_the_cache_does(monkeypatch):
     monkeypatch.setattr(plan, "capacity", lambda *facts: 4)
     sizes = [len(cohort.runs) for cohort in planned()]
-    assert sizes == [4, 2, 4, 2]  # of each optimizer's six
+    assert sizes == [3, 3, 3, 3]  # of each optimizer's six: as few as possible, and alike
     assert len({cohort.key for cohort in planned()}) == 4
+
+
+def test_runs_of_tuning_are_not_observed_and_no_id_says_whether_one_is():
+    (cell,) = plan.cells(resolve({**FACTS, "optimizers": ["gd"]}, registry()), registry())
+    seen, not_seen = (cell.cohorts([cell.defaults], [seed]) for seed in (TUNING - 1, TUNING))
+    assert [cohort.observed for cohort in (*seen, *not_seen)] == [True, False]
+    problem = registry().problem(cell.cohort.problem)
+    assert prefix(replace(cell.cohort, observed=False), problem, cell.rule, registry()) == cell.prefix
+    assert cell.cohorts([], [0]) == []
 
 
 def test_larger_runs_share_smaller_cohorts_of_at_least_8():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -95,8 +96,8 @@ def test_the_gradient_is_the_difference_quotient(network, seed, shared):
 @every_stack
 @both_dtypes
 def test_a_run_alone_is_its_row_bit_for_bit_and_dtype_is_kept(network, dtype):
-    for shared in (False, True):
-        w, *batch = case(network, runs=5, shared=shared, dtype=dtype)
+    for shared, size in product((False, True), (1, 4)):
+        w, *batch = case(network, runs=5, batch=size, shared=shared, dtype=dtype)
         together = (*network.value_grad(w, *batch), network.predict(w, batch[0]))
         for run in range(5):
             rows = [array if len(array) == 1 else array[run : run + 1].copy() for array in batch]
@@ -105,6 +106,39 @@ def test_a_run_alone_is_its_row_bit_for_bit_and_dtype_is_kept(network, dtype):
             for several, single in zip(together, alone, strict=True):
                 assert single.dtype == dtype
                 np.testing.assert_array_equal(several[run : run + 1], single)
+
+
+SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-45, -1e-30, 1e-30, -1e-320, 1e-200, -1e-200, 3e38]
+
+
+@both_dtypes
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32), runs=st.integers(1, 40), inputs=st.integers(1, 65), units=st.integers(1, 33),
+    shared=st.booleans(), sliced=st.booleans(),
+)  # fmt: skip
+def test_the_gradient_of_one_example_has_the_bits_of_the_product_of_matrices(
+    dtype, seed, runs, inputs, units, shared, sliced
+):
+    """Signed zeros and underflow included: -0 becomes 0 in both. Of nan no sign is compared."""
+    rng = np.random.default_rng(seed)
+
+    def numbers(*shape):
+        drawn = rng.standard_normal(shape) * 10.0 ** rng.integers(-40, 38, shape)
+        drawn = np.where(rng.random(shape) < 0.5, rng.choice(SPECIAL, shape), drawn)
+        return drawn.astype(dtype)[:, 1:2] if sliced else drawn[:, :1].astype(dtype)
+
+    with np.errstate(all="ignore"):
+        x, delta = numbers(1 if shared else runs, 3, inputs), numbers(runs, 3, units)
+        g = np.full((runs, inputs * units + units), 7.0, dtype)  # views of one row a run, as networks fill them
+        weight, bias = g[:, : inputs * units].reshape(runs, inputs, units), g[:, inputs * units :]
+        _, back = Dense(units).forward(x, [np.zeros_like(weight), np.zeros_like(bias)], None)
+        back(delta, [weight, bias], False)
+        expected = x.swapaxes(1, 2) @ delta, (np.ones((1, 1), dtype) @ delta)[:, 0]
+    for ours, theirs in zip((weight, bias), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+        numbered = ~np.isnan(theirs)
+        np.testing.assert_array_equal(np.signbit(ours[numbered]), np.signbit(theirs[numbered]))
 
 
 def test_a_convolution_is_the_sum_over_its_window():
