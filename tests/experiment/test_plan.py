@@ -139,11 +139,11 @@ def test_cohorts_hold_at_most_what_the_cache_does(monkeypatch):
 
 def test_runs_of_tuning_are_not_observed_and_no_id_says_whether_one_is():
     (cell,) = plan.cells(resolve({**FACTS, "optimizers": ["gd"]}, registry()), registry())
-    seen, not_seen = (cell.cohorts([cell.defaults], [seed]) for seed in (TUNING - 1, TUNING))
+    seen, not_seen = (cell.cohorts([cell.run(cell.defaults, seed)]) for seed in (TUNING - 1, TUNING))
     assert [cohort.observed for cohort in (*seen, *not_seen)] == [True, False]
     problem = registry().problem(cell.cohort.problem)
     assert prefix(replace(cell.cohort, observed=False), problem, cell.rule, registry()) == cell.prefix
-    assert cell.cohorts([], [0]) == []
+    assert cell.cohorts([]) == []
 
 
 def test_larger_runs_share_smaller_cohorts_of_at_least_8():
