@@ -18,7 +18,7 @@ from optibench.analysis.stats.effects import (
     wilcoxon,
     win_tie_loss,
 )
-from optibench.analysis.stats.intervals import bootstrap, more_seeds
+from optibench.analysis.stats.intervals import bootstrap, more_replicates
 from optibench.errors import InputError
 
 values = st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, 7.0, inf])
@@ -125,7 +125,7 @@ def test_finite_pairs_are_compared_by_the_mean_difference():
         result.method,
     ) == ("mean", "bca")
     assert result.mean == pytest.approx(np.mean(a - b)) and result.median == pytest.approx(np.median(a - b))
-    assert result.n == 20 and result.p == wilcoxon(a - b) and result.more == more_seeds(a - b)
+    assert result.n == 20 and result.p == wilcoxon(a - b) and result.more == more_replicates(a - b)
     assert result.better == "a" and result.high < 0
 
 
