@@ -74,7 +74,7 @@ def _render(results: Compared, tables: dict[str, pd.DataFrame], files: list[str]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optibench.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "interval": interval}
     runs, comparison = results.runs, results.compare()
     return environment.get_template("index.html.j2").render(
         name=results.experiment.get("name", "results"),
@@ -197,5 +197,10 @@ def number(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and math.isinf(value):
-        return "unfinished"
+        return "unfinished" if value > 0 else "-inf"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def interval(low: float, high: float) -> str:
+    """Both ends; an empty cell where there are too few values for any."""
+    return "" if (low, high) == (-math.inf, math.inf) else f"{number(low)} – {number(high)}"

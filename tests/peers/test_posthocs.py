@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from optibench.analysis.stats.adjust import holm
 from optibench.analysis.stats.ranks import (
     conover,
     conover_holm,
     friedman,
-    holm,
     nemenyi,
     siegel,
     siegel_holm,

@@ -50,6 +50,8 @@ def signed_rank_p(differences: object, zeros: Zeros = "pratt") -> Array:
     sizes, so p is exact with ties and zeros. 1 for a row of nothing but zeros.
     """
     ranks = doubled_ranks(differences, zeros)
+    if not ranks.size:
+        return np.ones(ranks.shape[:-1])
     rows = ranks.reshape(-1, ranks.shape[-1])
     if rows.shape[-1] > EXACT:
         spread = np.sqrt((rows.astype(float) ** 2).sum(axis=-1))
@@ -59,7 +61,7 @@ def signed_rank_p(differences: object, zeros: Zeros = "pratt") -> Array:
     plus = np.where(rows > 0, rows, 0).sum(axis=-1)
     smaller = np.minimum(plus, sizes.sum(axis=-1) - plus)
     p = [_at_most(sizes[start : start + CHUNK], smaller[start : start + CHUNK]) for start in range(0, len(rows), CHUNK)]
-    return np.minimum(1.0, 2 * np.concatenate([*p, np.empty(0)])).reshape(ranks.shape[:-1])
+    return np.minimum(1.0, 2 * np.concatenate(p)).reshape(ranks.shape[:-1])
 
 
 def wilcoxon(differences: object, zeros: Zeros = "wilcox") -> float:
@@ -72,8 +74,6 @@ def wilcoxon(differences: object, zeros: Zeros = "wilcox") -> float:
 
 def _at_most(sizes: Array, limits: Array) -> Array:
     """P(sum of the positive ranks <= limit) of each row, all 2^n signs being equally likely; sizes (m, n) sorted."""
-    if not len(sizes):
-        return np.empty(0)
     patterns, row = np.unique(sizes, axis=0, return_inverse=True)
     row, n, width = row.reshape(-1), sizes.shape[1], int(limits.max()) + 1
     counts = np.zeros((len(patterns), 2 * width))  # signs by their sum; the left half stays 0: sums below 0
@@ -99,7 +99,8 @@ def hodges_lehmann(differences: object, confidence: float = 0.95) -> tuple[float
     with np.errstate(invalid="ignore"):
         averages = np.sort(np.nan_to_num(d[i] / 2 + d[j] / 2, nan=0.0, posinf=inf, neginf=-inf))
         low, high = averages[(len(averages) - 1) // 2], averages[len(averages) // 2]
-        middle = float(low if low == high else np.nan_to_num(low / 2 + high / 2, nan=0.0, posinf=inf, neginf=-inf))
+    infinite = not (np.isfinite(low) and np.isfinite(high))
+    middle = 0.0 if infinite and low < 0 < high else float(low if low == high else low / 2 + high / 2)
     cut = _cut(len(d), confidence)
     return (float(averages[cut - 1]), middle, float(averages[-cut])) if cut else (-inf, middle, inf)
 

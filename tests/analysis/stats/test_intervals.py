@@ -365,7 +365,9 @@ def test_power_never_falls_nor_fails_as_seeds_are_added():
 
 def test_more_replicates_on_degenerate_differences():
     assert more_replicates([]) == 2 and more_replicates([3]) == 1 and more_replicates([inf]) == 1
-    assert more_replicates([0, 0, 0]) == more_replicates([1, -1]) == more_replicates(standard(10, 1e-6)) == MOST_REPLICATES
+    assert (
+        more_replicates([0, 0, 0]) == more_replicates([1, -1]) == more_replicates(standard(10, 1e-6)) == MOST_REPLICATES
+    )
     assert more_replicates([2, 2, 2]) == 0 and more_replicates([inf, inf, inf]) == 0
     assert more_replicates([inf, -inf]) == MOST_REPLICATES
     assert more_replicates([-inf, 1, 2, -3]) == more_replicates([-4, 1, 2, -3])
