@@ -23,9 +23,9 @@ LARGEST = 1000
 class Verdict:
     """One row: over all problems where ``problem`` is empty, BEYOND, or a problem. ``leaders``: who is first there.
 
-    ``score`` with ``low`` and ``high``: the leaders' median, over problems their mean rank. ``worse``: who is
-    significantly worse than every leader, ``better``: who is significantly better than one, though placed behind it;
-    ``tied``: all others.
+    ``score`` with ``low`` and ``high``: the leaders' median, over problems their mean rank; for several leaders the
+    ends that hold the intervals of all. ``worse``: who is significantly worse than every leader, ``better``: who is
+    significantly better than one, though placed behind it; ``tied``: all others.
     """
 
     problem: str
@@ -64,10 +64,11 @@ def on_problem(comparison: Comparison, problem: str) -> Verdict:
     rows = comparison.rows[comparison.rows["problem"] == problem]
     standing = places(comparison, problem)
     names, leaders = [*standing.methods], standing.first
-    first = standing.methods[leaders[0]]
-    row = Verdict(problem, leaders=leaders, score=first.score, low=first.low, high=first.high)
+    first = [standing.methods[name] for name in leaders]
+    score, low, high = first[0].score, min(place.low for place in first), max(place.high for place in first)
+    row = Verdict(problem, leaders=leaders, score=score, low=low, high=high)
     measure = "test loss" if "test_loss" in rows and rows["test_loss"].notna().any() else "loss"
-    value = f"{first.score:.3g}{span(first.low, first.high)}"
+    value = f"{score:.3g}{span(low, high)}"
     if not np.isfinite(rows["score"]).any():
         return Verdict(problem, f"On {problem} no run finished, so no ranking is possible.")
     if len(names) == 1:
@@ -77,7 +78,7 @@ def on_problem(comparison: Comparison, problem: str) -> Verdict:
     copies = _copies(comparison, [problem])
     if rows["score"].nunique() == 1 and len(copies) == 1 and len(copies[0]) == len(names):
         text = (
-            f"On {problem} all {len(names)} methods have the same {measure}, {first.score:.3g}, in every replicate, so "
+            f"On {problem} all {len(names)} methods have the same {measure}, {score:.3g}, in every replicate, so "
             "they are not statistically distinguishable."
         )
         return replace(row, sentence=text)
@@ -108,16 +109,17 @@ def over_problems(comparison: Comparison, problems: list[Verdict]) -> Verdict:
     if tests is None:
         return replace(none, sentence="No replicate has runs of every method on every problem: no ranking is possible.")
     table = overall(comparison)
-    first = table.iloc[0]
-    leaders = table.loc[table["rank"] == 1, "optimizer"].tolist()
-    row = Verdict("", leaders=leaders, score=first["mean_rank"], low=first["low"], high=first["high"])
+    first = table[table["rank"] == 1]
+    leaders, score = first["optimizer"].tolist(), float(first["mean_rank"].min())
+    low, high = float(first["low"].min()), float(first["high"].max())
+    row = Verdict("", leaders=leaders, score=score, low=low, high=high)
     row = _against(row, comparison, tests, ALL)
     these = (
         f"these {complete} problems" if complete > 1 else f"the only problem that all ran on, {comparison.complete[0]}"
     )
     ranks = "ranks first" if len(leaders) == 1 else "rank first together"
-    text = f"Over {these} {listing(leaders)} {ranks} (mean rank {first['mean_rank']:.2f}"
-    text += f"{span(first['low'], first['high'], '.2f', inside=True)}){_claims(row, comparison, tests, ALL)}."
+    text = f"Over {these} {listing(leaders)} {ranks} (mean rank {score:.2f}"
+    text += f"{span(low, high, '.2f', inside=True)}){_claims(row, comparison, tests, ALL)}."
     text += f"{_same(_copies(comparison, comparison.complete))} {_by_problem(comparison, row)}"
     return replace(row, sentence=text)
 
@@ -209,7 +211,8 @@ def _claims(row: Verdict, comparison: Comparison, tests: Tests, problem: str) ->
     text = ""
     if row.worse:
         text += f" and {_is(row.leaders)} significantly better than "
-        text += f"{listing(row.worse)} (adjusted {at_most(row.p_worse)}{_effect(row, comparison, problem)})"
+        p = about(row.p_worse) if len(row.worse) == len(row.leaders) == 1 else at_most(row.p_worse)
+        text += f"{listing(row.worse)} (adjusted {p}{_effect(row, comparison, problem)})"
     if row.tied:
         text += f"; {_not_distinguishable(row)}{_more(row, 'replicate')}"
     if row.better:
@@ -248,12 +251,22 @@ def _by_problem(comparison: Comparison, row: Verdict) -> str:
         for leader in row.leaders:
             winners = [name for name, i in index.items() if tests.wins[i, index[leader]]]
             losses += [_loss(comparison, problem, leader, winner, len(leading) > 1) for winner in winners]
-    who, are = listing(row.leaders), _is(row.leaders)
-    parts = [f"significantly better than all others on {listing(wins)} ({at_most(p_wins)})"] if wins else []
-    parts += [f"significantly worse on {'; on '.join(losses)}"] if losses else []
-    if not parts:
-        return f"On no single problem {are} {who} significantly better than all others, or worse than any."
-    return f"{who} {are} {' and '.join(parts)}."
+    who, (be, both) = (
+        listing(row.leaders),
+        ("is", "") if len(leading) == 1 else ("are", "both " if len(leading) == 2 else "all "),
+    )
+    if not wins and not losses:
+        return f"On no single problem {be} {who} {both}significantly better than all others, or worse than any."
+    won = [f"{both}significantly better than all others on {listing(wins)} ({at_most(p_wins)})"] if wins else []
+    if len(leading) == 1:
+        lost = [f"significantly worse on {'; on '.join(losses)}"] if losses else []
+        return f"{who} {be} {' and '.join(won + lost)}."
+    text = f"{who} {be} {won[0]}." if won else ""
+    return f"{text}{' ' if won and losses else ''}{_lost(losses)}"
+
+
+def _lost(losses: list[str]) -> str:
+    return f"Significant losses of these: on {'; on '.join(losses)}." if losses else ""
 
 
 def _loss(comparison: Comparison, problem: str, leader: str, winner: str, named: bool) -> str:

@@ -14,8 +14,11 @@ import numpy as np
 import pandas as pd
 
 from optibench.analysis.comparison import Comparison
+from optibench.analysis.leaderboard import overall
+from optibench.analysis.pairs import pairwise
 from optibench.analysis.stats.intervals import interquartile_interval, median_interval, rank_interval
 from optibench.analysis.stats.signed_rank import hodges_lehmann
+from optibench.analysis.verdict import verdict
 
 #: Losses of methods that do not differ: every method the same distribution in every replicate.
 LOSSES = {
@@ -66,7 +69,7 @@ def found(less, noise, pages, rng, problems=8, methods=6, replicates=20):
     return float(np.mean(over)), float(np.mean(everywhere)), float(np.mean(pairs))
 
 
-def half_on_every_seed(pages, rng, problems=8, methods=6, replicates=20):
+def half_everywhere(pages, rng, problems=8, methods=6, replicates=20):
     """The share of pages that name all losers everywhere, if one method has half the loss in every replicate."""
     named = []
     for _ in range(pages):
@@ -106,6 +109,37 @@ def rank_coverage(shift, problems, n, samples, rng, methods=5):
     return inside / samples
 
 
+def relabelled(pages, rng):
+    """How many pages change anybody's fate when methods get each other's names and rows another order."""
+    changed = 0
+    for _ in range(pages):
+        problems, methods = int(rng.integers(1, 5)), int(rng.integers(2, 6))
+        kind = LOSSES[rng.choice([*LOSSES])]
+        losses = kind(rng, (problems, 14, methods)) + rng.choice([0, 0, 1, 5], (problems, 1, methods))
+        losses[:, :, -1] = losses[:, :, 0]  # a copy
+        one = page(losses)
+        names = dict(zip(one.methods, map(str, rng.permutation(one.methods)), strict=True))
+        rows = one.rows.assign(optimizer=one.rows["optimizer"].map(names))
+        rows = rows.iloc[rng.permutation(len(rows))]
+        changed += fates(one, names) != fates(Comparison(rows), {name: name for name in one.methods})
+    return changed
+
+
+def fates(comparison, names):
+    """What the page says about methods, under other names: places, who beats whom, and what every row calls them."""
+    frames = [overall(comparison)[["optimizer", "rank", "mean_rank", "low", "high", "first_on"]].round(9)]
+    frames[0]["optimizer"] = frames[0]["optimizer"].map(names)
+    fates = [tuple(row) for row in frames[0].sort_values("optimizer").itertuples(index=False)]
+    for row in verdict(comparison).itertuples():
+        words = [sorted(names[name] for name in getattr(row, kind)) for kind in ("leaders", "tied", "worse", "better")]
+        numbers = [f"{number:.9g}" for number in (row.score, row.low, row.high, row.p_tied, row.p_worse, row.more)]
+        fates.append((row.problem, words, numbers))
+    for pair in pairwise(comparison).itertuples():
+        sides = sorted([names[pair.a], names[pair.b]])
+        fates.append((pair.problem, *sides, round(pair.p_adjusted, 9), names.get(pair.better, "")))
+    return sorted(map(str, fates))
+
+
 def main(pages=200):
     rng = np.random.default_rng(0)
     for kind in LOSSES:
@@ -115,11 +149,11 @@ def main(pages=200):
     for less, noise in ((0.05, 0.05), (0.1, 0.1), (0.5, 0.3)):
         over, everywhere, pairs = found(less, noise, pages, rng)
         print(
-            f"{less:.0%} less loss at {noise:.0%} noise: all losers named over 8 problems in {over:.1%} of pages, on all "
-            f"of them in {everywhere:.1%}; {pairs:.1%} of pairs on problems"
+            f"{less:.0%} less loss at {noise:.0%} noise: all losers named over 8 problems in {over:.1%} of pages, on "
+            f"all of them in {everywhere:.1%}; {pairs:.1%} of pairs on problems"
         )
     print(
-        f"half the loss in every replicate: all losers named everywhere in {half_on_every_seed(pages, rng):.1%} of pages"
+        f"half the loss in every replicate: all losers named everywhere in {half_everywhere(pages, rng):.1%} of pages"
     )
     for kind, n in itertools.product(("normal", "lognormal"), (10, 20)):
         median, centre, middle = coverage(LOSSES[kind], n, 20 * pages, rng)

@@ -96,8 +96,8 @@ def test_too_few_replicates_are_said_to_be_so():
     few = TEN[:7]
     caveats = made({"p": {"a": few, "b": few}, "q": {"a": few, "b": few}}).compare().caveats
     assert caveats == [
-        "7 replicates are too few to test all pairs of 2 methods on 2 problems: at least 8 are needed, so no difference "
-        "on a problem is claimed"
+        "7 replicates are too few to test all pairs of 2 methods on 2 problems: at least 8 are needed, so no "
+        "difference on a problem is claimed"
     ]
 
 

@@ -1,13 +1,11 @@
 """Effect sizes against double loops, and what must hold whatever the scores are."""
 
-from itertools import product
 from math import inf, isnan, nan
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from optibench.analysis.stats.effects import a12, cliffs_delta, paired, probability_of_improvement, win_tie_loss
 from optibench.analysis.stats.signed_rank import differences, hodges_lehmann, wilcoxon

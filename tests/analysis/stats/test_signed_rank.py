@@ -1,4 +1,4 @@
-"""The signed-rank test against enumeration and SciPy; its interval against the test that it inverts, and its coverage."""
+"""The signed-rank test against enumeration and SciPy; its interval against the test that it inverts."""
 
 from itertools import product
 from math import inf, nan
