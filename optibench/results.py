@@ -30,15 +30,18 @@ class Results(Compared):
     @analysis(
         "the comparison in words",
         {
-            "problem": "the problem; empty for all problems together",
+            "problem": "the problem; empty for all problems together; or `beyond these problems`",
             "sentence": "the result in words",
-            "best": "the method with the lowest median score, or mean rank",
-            "tied": "the methods that are not statistically distinguishable from it",
-            "worse": "the methods that are significantly worse",
-            "score": "the best method's median score on the problem; for all problems its mean rank",
-            "p_tied": "the smallest Holm-adjusted p of those tied",
-            "p_worse": "the largest Holm-adjusted p of those worse",
-            "more_seeds": "about how many more seeds the closest of those tied needs for a significant difference",
+            "leaders": "who is first: by median score (if bimodal by the share of solved replicates), or mean rank",
+            "tied": "the methods that are not statistically distinguishable from a leader",
+            "worse": "the methods that are significantly worse than every leader",
+            "better": "methods that are significantly better than a leader in pairs, though placed behind it",
+            "score": "the leaders' median score on the problem; for all problems their mean rank",
+            "low": "the lower end of its 95 % interval",
+            "high": "the upper end",
+            "p_tied": "the smallest adjusted p of those tied",
+            "p_worse": "the largest adjusted p of those worse",
+            "more": "about how many more replicates the closest of those tied needs; beyond these problems, problems",
         },
     )
     def verdict(self, **filters: Unpack[Filters]) -> pd.DataFrame:
@@ -49,15 +52,19 @@ class Results(Compared):
         "methods ranked on every problem",
         {
             **PROBLEM,
-            "rank": "by the median score; ties share the lower number",
+            "rank": "by the median score, if bimodal by the share of solved replicates first; equals share one",
             **METHOD,
+            "groups": "significance groups on the problem: two methods share a letter unless they differ significantly",
             "lr": "the learning rate",
-            "score": "the median over seeds of the final test loss, or of the loss where nothing is held out",
-            "score_low": "its lower quartile",
-            "score_high": "its upper quartile",
+            "score": "the median over replicates of the final test loss, or of the loss where nothing is held out",
+            "low": "the lower end of its exact 95 % interval",
+            "high": "the upper end",
+            "lower_quartile": "the lower quartile of the scores",
+            "upper_quartile": "the upper quartile",
             "mean": "the interquartile mean of the scores",
-            "mean_low": "the lower end of its 95 % bootstrap interval",
+            "mean_low": "the lower end of its 95 % interval",
             "mean_high": "the upper end",
+            "solved": "the share of replicates that solve the problem, where outcomes are bimodal; else empty",
             "default_score": "the median score with declared defaults",
             "lr_score": "the median score with the learning rate tuned",
             "all_score": "the median score with all hyperparameters tuned",
@@ -77,45 +84,46 @@ class Results(Compared):
     @analysis(
         "mean ranks over problems",
         {
+            "rank": "by the mean rank; equals share the lower number",
             **METHOD,
-            "mean_rank": "over the problems that all methods ran on",
-            "low": "the lower end of its 95 % bootstrap interval over seeds",
+            "mean_rank": "the mean over replicates of the mean rank over the problems that all methods ran on",
+            "low": "the lower end of its 95 % interval over replicates",
             "high": "the upper end",
-            "p_first": "how often it has the lowest mean rank when seeds are resampled",
-            "first_on": "on how many problems its median score is the lowest",
+            "p_first": "how often it has the lowest mean rank when replicates are resampled",
+            "first_on": "on how many problems it is first, alone or with equals",
             "problems": "how many problems are ranked",
-            "groups": "its significance groups: methods that share a letter are not statistically distinguishable",
+            "replicates": "how many replicates",
+            "groups": "significance groups: two methods share a letter unless they differ significantly",
         },
     )
     def ranks(self, **filters: Unpack[Filters]) -> pd.DataFrame:
-        """One row a method: its mean rank over problems with a bootstrap interval, and its significance groups."""
+        """One row a method: its mean rank over problems with an interval, and its significance groups."""
         return overall(self.compare(**filters))
 
     @analysis(
         "pairs of methods, on every problem and over all",
         {
-            "problem": "the problem, or `all problems`",
+            "problem": "the problem, `all problems`, or `beyond these problems`",
             "a": "one method",
             "b": "the other",
-            "n": "common seeds; over all problems, how many problems",
-            "difference": "mean score of a minus b, the median where a run is infinite; below 0 where a is better",
-            "low": "the lower end of its 95 % bootstrap interval",
+            "n": "common replicates; beyond these problems, how many problems",
+            "effect": "what is estimated: ratio (of a's loss to b's), difference (a minus b), or that of mean ranks",
+            "estimate": "Hodges and Lehmann's, of the pairs; below 1, or 0, where a is better; beyond, of mean ranks",
+            "low": "the lower end of its 95 % interval, of this pair alone; beyond, of all pairs together",
             "high": "the upper end",
-            "improvement": "the probability that a run of a is better than one of b",
+            "improvement": "the probability that a run of a is better than one of b; over problems its mean",
             "cliffs_delta": "twice that, minus one",
-            "wins": "on how many seeds, or problems, a is better",
-            "ties": "on how many they are equal",
-            "losses": "on how many b is better",
-            "p": "of Wilcoxon's signed-rank test",
-            "p_holm": "p adjusted over the pairs of the problem",
-            "p_nemenyi": "of Nemenyi's test of mean ranks over problems",
-            "p_dunn": "of Bonferroni and Dunn's test of them, with a as the control",
-            "better": "the significantly better one at .05; empty if neither is",
-            "more_seeds": "about how many more seeds a significant difference needs",
+            "wins": "in how many replicates a is better; of all problems, on how many its median is",
+            "ties": "in how many they are equal",
+            "losses": "in how many b is better",
+            "p": "of Wilcoxon's signed-rank test over replicates, exact; beyond, normal, of mean ranks",
+            "p_adjusted": "adjusted for all pairs on all problems, or over them; beyond these problems Nemenyi's",
+            "better": "the significantly better one: p_adjusted below .05; empty if neither is",
+            "more": "about how many more replicates a significant difference needs; beyond, how many more problems",
         },
     )
     def pairwise(self, a: str | None = None, b: str | None = None, **filters: Unpack[Filters]) -> pd.DataFrame:
-        """One row a problem and pair (all of them, or a against b), and one for all problems together."""
+        """One row a problem and pair (all of them, or a against b), one for all problems, and one beyond them."""
         return pairwise(self.compare(**filters), a, b)
 
     @analysis(
@@ -208,12 +216,12 @@ class Results(Compared):
             "varied": "what is varied",
             "level": "to which level",
             "leaders": "the method with the lowest mean rank then; several if they are level",
-            "share": "how often, when seeds are resampled",
+            "share": "how often, when replicates are resampled",
             "changed": "whether the leader differs from that of the comparison as run",
         },
     )
     def stability(self, **filters: Unpack[Filters]) -> pd.DataFrame:
-        """Who leads with other seeds, problems, methods, cost units, horizons or tuning."""
+        """Who leads with other replicates, problems, methods, cost units, horizons or tuning."""
         return stability(self, self.compare(**filters))
 
     @analysis(

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from optibench.analysis.comparison import Comparison, listing
+from optibench.analysis.comparison import Comparison
+from optibench.analysis.words import listing
 
 #: What is written out: sentences, levels of spending in a sentence, and names in a list.
 SENTENCES, LEVELS, NAMES = 3, 4, 4

@@ -1,7 +1,8 @@
-"""What is compared: scores of methods on problems at common seeds; what could not be compared is stated.
+"""What is compared: scores of methods on problems in common replicates; what could not be compared is stated.
 
 A method is an optimizer, or a level of the factor that is compared. A score is the final test loss, or the loss where
-nothing is held out, and infinite for a run that did not finish: lower is better, and a run that diverged is last.
+nothing is held out, and infinite for a run that did not finish: lower is better, and a run that diverged is last. The
+column ``seed`` is the replicate: methods are paired in it, and replicates are independent.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ from typing import TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
+from optibench.analysis.stats.adjust import replicates_needed
+from optibench.analysis.stats.claims import Claims, Tests, claims
+from optibench.analysis.words import count, listing
 from optibench.errors import UnknownName
 from optibench.experiment.settings import FACTORS
 from optibench.plugin.types import Array
@@ -99,6 +104,34 @@ class Comparison:
             return np.empty(0), np.empty(0)
         both = table[[a, b]].dropna()
         return both[a].to_numpy(float), both[b].to_numpy(float)
+
+    def scores(self, problem: str) -> Array:
+        """Scores on a problem, (replicates, methods), NaN where a method has no run in a replicate."""
+        return self.table(problem).reindex(columns=self.methods).to_numpy(float)
+
+    @cached_property
+    def whole(self) -> Array:
+        """Scores on all complete problems in the replicates that all methods have on all of them, (problems, n, k)."""
+        tables = [self.table(name).dropna() for name in self.complete]
+        common = sorted(set.intersection(*(set(table.index) for table in tables))) if tables else []
+        shape = (len(tables), len(common), len(self.methods))
+        return np.array([table.loc[common].to_numpy(float) for table in tables], float).reshape(shape)
+
+    @cached_property
+    def ranks(self) -> Array:
+        """The mean rank of every method in every replicate, over the complete problems, (replicates, methods)."""
+        if not self.whole.size:
+            return np.empty((0, len(self.methods)))
+        return np.asarray(rankdata(self.whole, axis=2).sum(axis=0) / len(self.whole))
+
+    @cached_property
+    def claims(self) -> Claims:
+        """Which methods differ, on every problem and over the complete ones: what every sentence and table says."""
+        return claims([self.scores(name) for name in self.problems], self.whole)
+
+    def tests(self, problem: str) -> Tests:
+        """The tests of all pairs on a problem."""
+        return self.claims.on[self.problems.index(problem)]
 
     @cached_property
     def medians(self) -> Array:
@@ -245,7 +278,15 @@ def _caveats(comparison: Comparison) -> list[str]:
         caveats.append(f"only one {factor}, {methods[0]}: there is nothing to compare it with; add another")
     if len(problems) == 1:
         caveats.append(f"only one problem, {problems[0]}: results may not generalize to other problems")
-    return caveats + [line for name in problems for line in _problem_caveats(comparison, name)]
+    caveats += [line for name in problems for line in _problem_caveats(comparison, name)]
+    most = comparison.rows.groupby("problem")["seed"].nunique().max()
+    needed = replicates_needed(len(methods), len(problems))
+    if len(methods) > 1 and 1 < most < needed:
+        caveats.append(
+            f"{most} replicates are too few to test all pairs of {len(methods)} methods on "
+            f"{count(len(problems), 'problem')}: at least {needed} are needed, so no difference on a problem is claimed"
+        )
+    return caveats
 
 
 def _problem_caveats(comparison: Comparison, problem: str) -> list[str]:
@@ -259,18 +300,13 @@ def _problem_caveats(comparison: Comparison, problem: str) -> list[str]:
         few = counts.index[counts < counts.max()].tolist()
         have = "has" if len(few) == 1 else "have"
         caveats.append(
-            f"{problem}: {listing(few)} {have} fewer seeds than the others; comparisons use the {common} common seeds"
+            f"{problem}: {listing(few)} {have} fewer replicates than the others; ranks use the {common} common ones"
         )
     if len(table) == 1:
-        caveats.append(f"{problem}: only one seed, so there is no spread and no test of differences; use --seeds 10")
+        caveats.append(f"{problem}: only one replicate, so no spread and no test of differences; use --seeds 20")
     if np.isinf(table.to_numpy(float)[table.notna().to_numpy()]).all():
         caveats.append(
             f"{problem}: no run of any {comparison.factor} finished, so no ranking is possible; try lower learning "
             "rates"
         )
     return caveats
-
-
-def listing(names: list[str]) -> str:
-    """a, b and c."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

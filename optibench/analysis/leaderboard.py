@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import rankdata
 
 from optibench.analysis.comparison import Comparison, Pair, compare, lower_median
-from optibench.analysis.pairs import ALPHA, improvements
-from optibench.analysis.stats.effects import wilcoxon
-from optibench.analysis.stats.intervals import bootstrap, interquartile_mean
-from optibench.analysis.stats.rank_bootstrap import mean_ranks, share_first
-from optibench.analysis.stats.ranks import cliques, critical_difference, friedman, holm
+from optibench.analysis.places import Place, places
+from optibench.analysis.stats.claims import letters
+from optibench.analysis.stats.intervals import interquartile_interval, interquartile_mean, rank_interval
+from optibench.analysis.stats.rank_bootstrap import resampled, share_first
+from optibench.analysis.stats.ranks import critical_difference, friedman, kendalls_w
 from optibench.plugin.types import Array
 from optibench.stored import Stored
 
@@ -27,11 +28,13 @@ def quartiles(values: pd.Series) -> tuple[float, float, float]:
 
 
 def leaderboard(stored: Stored, comparison: Comparison) -> pd.DataFrame:
-    """One row a problem and method, by rank of the median score over fresh seeds; ties share the lower number.
+    """One row a problem and method, by rank: of the median score over replicates, after the share that solve the
+    problem where outcomes are of two kinds; equal ones share the lower number.
 
-    ``score`` is the final test loss, or the loss where nothing is held out, with quartiles, interquartile mean and its
-    95 % bootstrap interval; ``default_score``, ``lr_score`` and ``all_score`` are the median scores by tuning; ``loss``
-    is the training loss. A run that did not finish is infinitely bad.
+    ``score`` is the final test loss, or the loss where nothing is held out, with the exact interval of its median,
+    quartiles and interquartile mean; ``groups`` are letters that methods share which do not differ significantly on the
+    problem; ``default_score``, ``lr_score`` and ``all_score`` are the median scores by tuning; ``loss`` is the training
+    loss. A run that did not finish is infinitely bad.
     """
     by_tuning = {name: _medians(stored, comparison, name) for name in SHOWN}
     boundary = {
@@ -40,21 +43,28 @@ def leaderboard(stored: Stored, comparison: Comparison) -> pd.DataFrame:
         if row["tuning"] == comparison.tuning and 2 * row.get("on_boundary", 0) >= len(row["runs"])
     }
     diverged = _diverged(stored)
+    standing = {name: _standing(comparison, name) for name in comparison.problems}
     rows = []
     for (problem, optimizer), group in comparison.rows.groupby(["problem", "optimizer"], sort=True):
         score, loss = quartiles(group["score"]), quartiles(_finite(group, "loss"))
-        middle = _interval(group["score"].to_numpy(float))
+        values, (place, group_letters) = group["score"].to_numpy(float), standing[str(problem)][str(optimizer)]
+        middle = interquartile_interval(values)
         pair, ended = (str(problem), str(optimizer)), group["status"].value_counts()
         row = {
             "problem": problem,
+            "rank": place.rank,
             "optimizer": optimizer,
+            "groups": group_letters,
             "lr": group["lr"].mode().min(),
-            "score": score[1],
-            "score_low": score[0],
-            "score_high": score[2],
-            "mean": middle[1],
+            "score": place.score,
+            "low": place.low,
+            "high": place.high,
+            "lower_quartile": score[0],
+            "upper_quartile": score[2],
+            "mean": float(interquartile_mean(values)),
             "mean_low": middle[0],
-            "mean_high": middle[2],
+            "mean_high": middle[1],
+            "solved": place.solved,
             **{f"{name}_score": medians.get(pair, np.nan) for name, medians in by_tuning.items()},
             "loss": loss[1],
             "gap": loss[1] - group["minimum"].iloc[0] if "minimum" in group else np.nan,
@@ -68,14 +78,13 @@ def leaderboard(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     if not rows:
         return pd.DataFrame(columns=COLUMNS)
     board = pd.DataFrame(rows)
-    board["rank"] = board.groupby("problem")["score"].rank(method="min").astype(int)
     return board.sort_values(["problem", "rank", "optimizer"], ignore_index=True)[COLUMNS]
 
 
 COLUMNS = [
-    "problem", "rank", "optimizer", "lr", "score", "score_low", "score_high", "mean", "mean_low", "mean_high",
-    "default_score", "lr_score", "all_score", "loss", "gap", "test_accuracy", "diverged", "failed", "runs",
-    "lr_on_boundary",
+    "problem", "rank", "optimizer", "groups", "lr", "score", "low", "high", "lower_quartile", "upper_quartile", "mean",
+    "mean_low", "mean_high", "solved", "default_score", "lr_score", "all_score", "loss", "gap", "test_accuracy",
+    "diverged", "failed", "runs", "lr_on_boundary",
 ]  # fmt: skip
 
 
@@ -98,10 +107,12 @@ def _finite(group: pd.DataFrame, name: str) -> pd.Series:
     return group[name].where(group["status"] == "finished", np.inf)
 
 
-def _interval(values: Array) -> tuple[float, float, float]:
-    """Interquartile mean with its bootstrap interval; order statistics where a run is infinite."""
-    interval = bootstrap([values], lambda samples: interquartile_mean(samples[0]), replicates=2000)
-    return interval.low, interval.estimate, interval.high
+def _standing(comparison: Comparison, problem: str) -> dict[str, tuple[Place, str]]:
+    """The place of every method on a problem, and its significance groups there."""
+    methods = places(comparison, problem).methods
+    order = np.array([methods[name].rank if name in methods else np.inf for name in comparison.methods])
+    groups = dict(zip(comparison.methods, letters(comparison.tests(problem).wins, order), strict=True))
+    return {name: (place, groups[name]) for name, place in methods.items()}
 
 
 def _medians(stored: Stored, comparison: Comparison, tuning: str) -> dict[Pair, float]:
@@ -119,44 +130,48 @@ def _medians(stored: Stored, comparison: Comparison, tuning: str) -> dict[Pair, 
 def overall(comparison: Comparison) -> pd.DataFrame:
     """One row a method, by mean rank over the problems that all of them ran on.
 
-    ``low`` and ``high``: 95 % bootstrap interval of the mean rank, seeds drawn again within problems; ``p_first``: how
-    often it has the lowest; ``first_on``: on how many problems its median is the lowest; ``groups``: letters that
-    methods share which are not statistically distinguishable over problems (Wilcoxon-Holm at .05). ``attrs``:
-    ``friedman``, the test, and ``critical_difference``, Nemenyi's at .05.
+    In every replicate methods are ranked on each problem; the mean over problems is one number for each replicate and
+    method. ``mean_rank`` is its mean over replicates, ``low`` and ``high`` a 95 % interval from them; ``p_first``: how
+    often the mean rank is the lowest when replicates are resampled; ``first_on``: on how many problems it is first,
+    alone or with equals; ``groups``: letters that methods share which do not differ significantly over these problems.
+    ``attrs``: ``friedman``, ``kendalls_w`` and Nemenyi's ``critical_difference`` at .05, of the median scores on the
+    problems, which are the sample of what is said beyond them.
     """
-    medians, names = comparison.medians, comparison.methods
-    columns = ["optimizer", "mean_rank", "low", "high", "p_first", "first_on", "problems", "groups"]
-    if not len(medians):
-        return pd.DataFrame(columns=columns)
-    test = friedman(medians)
-    resampled = mean_ranks([*comparison.blocks.values()])
-    low, high = np.quantile(resampled, [0.025, 0.975], axis=0)
-    first_on = ((medians == medians.min(axis=1, keepdims=True)) & np.isfinite(medians)).sum(axis=0)
+    ranks, names = comparison.ranks, comparison.methods
+    if not len(ranks):
+        return pd.DataFrame(columns=RANKS)
+    problems, k = len(comparison.complete), len(names)
+    means = ranks.mean(axis=0)
+    low, high = rank_interval(ranks, 1 / problems) if k > 1 else (means, means)
+    firsts = [places(comparison, problem).first for problem in comparison.complete]
     table = pd.DataFrame(
         {
-            "optimizer": names, "mean_rank": test.mean_ranks, "low": low, "high": high,
-            "p_first": share_first(resampled), "first_on": first_on, "problems": len(medians),
-            "groups": _letters(cliques(test.mean_ranks, _differ(comparison)), len(names)),
+            "rank": level(means), "optimizer": names, "mean_rank": means, "low": low.clip(1), "high": high.clip(max=k),
+            "p_first": share_first(resampled(ranks)), "problems": problems, "replicates": len(ranks),
+            "first_on": [sum(name in first for first in firsts) for name in names],
+            "groups": letters(wins(comparison), means),
         }
-    )[columns]  # fmt: skip
-    table = table.sort_values(["mean_rank", "optimizer"], ignore_index=True)
+    )[RANKS]  # fmt: skip
+    table = table.sort_values(["rank", "optimizer"], ignore_index=True)
+    test = friedman(comparison.medians)
     table.attrs["friedman"] = test
+    table.attrs["kendalls_w"] = kendalls_w(comparison.medians)
     table.attrs["critical_difference"] = critical_difference(test.k, test.n)
     return table
 
 
-def _differ(comparison: Comparison) -> Array:
-    """(k, k): which pairs differ significantly over problems."""
-    k = len(comparison.methods)
-    pairs = [(i, j) for i in range(k) for j in range(i + 1, k)]
-    differ = np.zeros((k, k), bool)
-    if pairs:
-        p = holm(np.array([wilcoxon(0.5 - improvements(comparison, i, j)) for i, j in pairs]))
-        for (i, j), adjusted in zip(pairs, p, strict=True):
-            differ[i, j] = differ[j, i] = adjusted < ALPHA
-    return differ
+RANKS = ["rank", "optimizer", "mean_rank", "low", "high", "p_first", "first_on", "problems", "replicates", "groups"]
 
 
-def _letters(groups: list[tuple[int, ...]], count: int) -> list[str]:
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    return ["".join(letters[index % 26] for index, group in enumerate(groups) if i in group) for i in range(count)]
+def level(means: Array) -> Array:
+    """The places of mean ranks, equal ones sharing the lower number; sums of them differ by rounding only."""
+    places: Array = rankdata(np.round(means, 9), method="min").astype(int)
+    return places
+
+
+def wins(comparison: Comparison) -> Array:
+    """(k, k): which methods are significantly better than which, over the complete problems, or on the only one."""
+    over = comparison.claims.over
+    if over is not None:
+        return over.wins
+    return comparison.tests(comparison.complete[0]).wins

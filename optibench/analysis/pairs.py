@@ -1,34 +1,40 @@
-"""Methods two by two: on each problem over its common seeds, and over problems."""
+"""Methods two by two: on each problem and over these problems, tested over replicates; and beyond these problems."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import combinations
-from math import nan
+from math import ceil
 
 import numpy as np
 import pandas as pd
 
 from optibench.analysis.comparison import Comparison, Pair
-from optibench.analysis.stats.effects import cliffs_delta, paired, probability_of_improvement, wilcoxon, win_tie_loss
-from optibench.analysis.stats.ranks import bonferroni_dunn, holm, nemenyi
+from optibench.analysis.stats.adjust import ALPHA as ALPHA
+from optibench.analysis.stats.claims import Tests, positive
+from optibench.analysis.stats.effects import probability_of_improvement, win_tie_loss
+from optibench.analysis.stats.intervals import MOST_REPLICATES, more_replicates
+from optibench.analysis.stats.ranks import critical_difference, friedman, nemenyi, siegel
+from optibench.analysis.stats.signed_rank import differences, doubled_ranks, hodges_lehmann
 from optibench.errors import UnknownName
 from optibench.plugin.types import Array
 
-#: What stands in the column ``problem`` of rows about all problems together.
-ALL = "all problems"
-ALPHA = 0.05
+#: What stands in the column ``problem`` of rows about these problems together, and about problems like them.
+ALL, BEYOND = "all problems", "beyond these problems"
+#: Problems without which nothing is claimed beyond them: the tests are approximations for many (Demšar 2006).
+MANY = 10
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One row of the table: a against b, on a problem or over all."""
+    """One row of the table: a against b, on a problem, over these problems, or beyond them."""
 
     problem: str
     a: str
     b: str
     n: int
-    difference: float
+    effect: str
+    estimate: float
     low: float
     high: float
     improvement: float
@@ -37,11 +43,9 @@ class Difference:
     ties: int
     losses: int
     p: float
-    p_holm: float = nan
-    p_nemenyi: float = nan
-    p_dunn: float = nan
+    p_adjusted: float
     better: str = ""
-    more_seeds: int = 0
+    more: int = 0
 
 
 COLUMNS = [*Difference.__dataclass_fields__]
@@ -50,14 +54,10 @@ COLUMNS = [*Difference.__dataclass_fields__]
 def pairwise(
     comparison: Comparison, a: str | None = None, b: str | None = None, problem: str | None = None
 ) -> pd.DataFrame:
-    """One row a problem and pair, and one for all problems: a against b, or against each other, or all pairs.
+    """One row a problem and pair, one for all problems, one beyond them: a against b, or all others, or all pairs.
 
-    On a problem ``n`` counts seeds; ``difference`` is the mean of a - b with a bootstrap interval (the median where a
-    run is infinite), ``p`` Wilcoxon's signed-rank test on seeds. Over problems ``n`` counts them; ``p`` tests the
-    probabilities that a run of a is better than one of b, less a half, which have one scale on all problems.
-    ``p_nemenyi`` and ``p_dunn`` are of mean ranks, all pairs or Bonferroni-Dunn with a as the control.
-    ``p_holm`` is adjusted over the pairs that are asked for, ``better`` is whom it names at .05, and ``more_seeds`` how
-    many more seeds a significant difference would need. ``problem``: that one alone, or "all problems".
+    ``p_adjusted`` and ``better`` are those of the page, whichever pairs are asked for (see ``claims``): adjusted for
+    all pairs on all problems, or for all pairs over them. ``problem``: that one alone, ALL or BEYOND.
     """
     for name in (a, b):
         if name is not None and name not in comparison.methods:
@@ -65,71 +65,85 @@ def pairwise(
     pairs = list(combinations(comparison.methods, 2))
     if a is not None:
         pairs = [(a, other) for other in comparison.methods if other != a and b in (None, other)]
-    wanted = comparison.problems if problem is None else [problem] * (problem != ALL)
-    rows = [row for name in wanted for row in _on_problem(comparison, name, pairs)]
-    rows += _over_problems(comparison, pairs) if problem in (None, ALL) else []
+    wanted = comparison.problems if problem is None else [problem] * (problem not in (ALL, BEYOND))
+    rows = [row for name in wanted for row in on_problem(comparison, name, pairs)]
+    rows += over_problems(comparison, pairs) if problem in (None, ALL) else []
+    rows += beyond_problems(comparison, pairs) if problem in (None, BEYOND) else []
     return pd.DataFrame([asdict(row) for row in rows], columns=COLUMNS)
 
 
-def _on_problem(comparison: Comparison, problem: str, pairs: list[Pair]) -> list[Difference]:
-    rows = []
+def on_problem(comparison: Comparison, problem: str, pairs: list[Pair]) -> list[Difference]:
+    """Pairs on a problem: the ratio of losses where all are positive, else their difference."""
+    tests, logarithmic, rows = comparison.tests(problem), positive(comparison.scores(problem)), []
     for a, b in pairs:
         x, y = comparison.pair(problem, a, b)
         if not len(x):
             continue
-        test = paired(x, y)
-        wins, ties, losses = win_tie_loss(x, y)
-        rows.append(
-            Difference(
-                problem, a, b, len(x), test.mean if test.statistic == "mean" else test.median, test.low, test.high,
-                probability_of_improvement(x, y), cliffs_delta(x, y), wins, ties, losses, test.p, more_seeds=test.more,
-            )
-        )  # fmt: skip
-    return _decided(rows)
+        d = differences(np.log(x), np.log(y)) if logarithmic else differences(x, y)
+        low, estimate, high = hodges_lehmann(d)
+        if logarithmic:
+            with np.errstate(over="ignore"):
+                low, estimate, high = map(float, np.exp([low, estimate, high]))
+        effect = ("ratio" if logarithmic else "difference", estimate, low, high, probability_of_improvement(x, y))
+        rows.append(_row(comparison, tests, problem, (a, b), effect, win_tie_loss(x, y), d))
+    return rows
 
 
-def _over_problems(comparison: Comparison, pairs: list[Pair]) -> list[Difference]:
-    medians, methods = comparison.medians, comparison.methods
-    if not len(medians):
+def over_problems(comparison: Comparison, pairs: list[Pair]) -> list[Difference]:
+    """Pairs over the problems that all methods ran on: replicates are the sample."""
+    tests, medians, ranks, rows = comparison.claims.over, comparison.medians, comparison.ranks, []
+    if tests is None:
         return []
-    p_nemenyi = nemenyi(medians)
-    p_dunn = {control: bonferroni_dunn(medians, methods.index(control)) for control in {a for a, _ in pairs}}
+    for a, b in pairs:
+        i, j = comparison.methods.index(a), comparison.methods.index(b)
+        d = ranks[:, i] - ranks[:, j]
+        low, estimate, high = hodges_lehmann(d)
+        better = np.mean([probability_of_improvement(table[:, i], table[:, j]) for table in comparison.whole])
+        effect = ("mean rank", estimate, low, high, float(better))
+        rows.append(_row(comparison, tests, ALL, (a, b), effect, win_tie_loss(medians[:, i], medians[:, j]), d))
+    return rows
+
+
+def _row(
+    comparison: Comparison, tests: Tests, problem: str, pair: Pair,
+    effect: tuple[str, float, float, float, float], counts: tuple[int, int, int], d: Array,
+) -> Difference:  # fmt: skip
+    i, j = (comparison.methods.index(name) for name in pair)
+    better = pair[0] if tests.wins[i, j] else pair[1] if tests.wins[j, i] else ""
+    more = 0 if better else max(more_replicates(doubled_ranks(d), alpha=tests.level), tests.needed - len(d))
+    return Difference(
+        problem, pair[0], pair[1], len(d), *effect, 2 * effect[-1] - 1, *counts, float(tests.p[i, j]),
+        float(tests.adjusted[i, j]), better, more,
+    )  # fmt: skip
+
+
+def beyond_problems(comparison: Comparison, pairs: list[Pair]) -> list[Difference]:
+    """Pairs beyond these problems, which are the sample: Nemenyi's test of the mean ranks of median scores.
+
+    A difference is claimed of MANY problems or more, and only where it is significant over these problems, so that the
+    guarantee of the page holds for it too.
+    """
+    medians, methods, tests = comparison.medians, comparison.methods, comparison.claims.over
+    if tests is None:
+        return []
+    n, k = medians.shape
+    p, adjusted, means = siegel(medians), nemenyi(medians), friedman(medians).mean_ranks
+    critical = critical_difference(k, n)
     rows = []
     for a, b in pairs:
         i, j = methods.index(a), methods.index(b)
-        better = improvements(comparison, i, j)
-        wins, ties, losses = win_tie_loss(medians[:, i], medians[:, j])
+        counts = win_tie_loss(medians[:, i], medians[:, j])
+        improvement = (counts[0] + counts[1] / 2) / n
+        estimate = float(means[i] - means[j])
+        better = ""
+        if n >= MANY and adjusted[i, j] < ALPHA:
+            better = a if tests.wins[i, j] and estimate < 0 else b if tests.wins[j, i] and estimate > 0 else ""
+        more = max(MANY, ceil(n * (critical / estimate) ** 2)) - n if abs(estimate) > 1e-9 else MOST_REPLICATES
         rows.append(
             Difference(
-                ALL, a, b, len(medians), nan, nan, nan, better.mean(), 2 * better.mean() - 1, wins, ties, losses,
-                wilcoxon(0.5 - better), p_nemenyi=p_nemenyi[i, j], p_dunn=p_dunn[a][j],
+                BEYOND, a, b, n, "mean rank", estimate, estimate - critical, estimate + critical, improvement,
+                2 * improvement - 1, *counts, float(p[i, j]), float(adjusted[i, j]), better,
+                0 if better else max(0, min(more, MOST_REPLICATES)),
             )
         )  # fmt: skip
-    return _decided(rows)
-
-
-def improvements(comparison: Comparison, i: int, j: int) -> Array:
-    """The probability on every complete problem that a run of method i is better than one of j."""
-    blocks = comparison.blocks.values()
-    return np.array([probability_of_improvement(block[:, i], block[:, j]) for block in blocks])
-
-
-def fewest(pairs: int) -> int:
-    """How many differences Wilcoxon's test, adjusted by Holm over so many pairs, needs to find one significant."""
-    return int(np.floor(1 + np.log2(pairs / ALPHA))) + 1
-
-
-def _decided(rows: list[Difference]) -> list[Difference]:
-    """Holm's adjustment over these rows, and whom each names."""
-    if not rows:
-        return []
-    adjusted = holm(np.array([row.p for row in rows]))
-    return [_decision(row, float(p), len(rows)) for row, p in zip(rows, adjusted, strict=True)]
-
-
-def _decision(row: Difference, p: float, pairs: int) -> Difference:
-    if p < ALPHA:
-        better = row.a if row.improvement > 0.5 else row.b if row.improvement < 0.5 else ""
-        return replace(row, p_holm=p, better=better, more_seeds=0)
-    more = row.more_seeds if row.problem == ALL else max(row.more_seeds, fewest(pairs) - row.n)
-    return replace(row, p_holm=p, more_seeds=more)
+    return rows

@@ -1,4 +1,4 @@
-"""Robustness of the ranking: who leads with other seeds, problems, methods, cost units, horizons or tuning."""
+"""Robustness of the ranking: who leads with other replicates, problems, methods, cost units, horizons or tuning."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pandas as pd
 
 from optibench.analysis.comparison import TUNINGS, Comparison, compare, lower_median
 from optibench.analysis.equal_cost import COST, HORIZONS, UNITS, at_cost
-from optibench.analysis.stats.rank_bootstrap import mean_ranks, share_first
-from optibench.analysis.stats.ranks import friedman
+from optibench.analysis.leaderboard import level
+from optibench.analysis.stats.rank_bootstrap import resampled, share_first
 from optibench.stored import Stored
 
 
@@ -32,17 +32,16 @@ COLUMNS = [*Variation.__dataclass_fields__]
 
 def leaders(comparison: Comparison) -> list[str]:
     """Who has the lowest mean rank over the problems that all ran on; several if they are level."""
-    medians = comparison.medians
-    if not len(medians):
+    if not len(comparison.ranks):
         return []
-    ranks = friedman(medians).mean_ranks
-    return [name for name, rank in zip(comparison.methods, ranks, strict=True) if rank <= ranks.min() + 1e-9]
+    places = level(comparison.ranks.mean(axis=0))
+    return [name for name, place in zip(comparison.methods, places, strict=True) if place == 1]
 
 
 def stability(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     """Rows of what was varied, its level, who leads then, and whether that differs from the comparison as run.
 
-    "seeds" has a row for each method that leads when seeds are resampled, with how often it does, P(rank 1); every
+    "replicates" has a row for each method that leads when they are resampled, with how often it does, P(rank 1); every
     other row is one comparison with its ranks made anew. A leader that is left out has not lost its lead.
     """
     now, factor = leaders(comparison), comparison.factor
@@ -52,12 +51,12 @@ def stability(stored: Stored, comparison: Comparison) -> pd.DataFrame:
         leading = leaders(other)
         rows.append(Variation(varied, level, leading, changed=leading != now and now != [left_out]))
 
-    if len(comparison.medians):
-        shares = share_first(mean_ranks([*comparison.blocks.values()]))
+    if len(comparison.ranks):
+        shares = share_first(resampled(comparison.ranks))
         for i in np.argsort(-shares, kind="stable"):
             if shares[i] > 0:
                 name = comparison.methods[i]
-                rows.append(Variation("seeds", "resampled", [name], float(shares[i]), name not in now))
+                rows.append(Variation("replicates", "resampled", [name], float(shares[i]), name not in now))
     if len(comparison.complete) > 1:
         for name in comparison.complete:
             add("problem left out", name, comparison.without("problem", name))

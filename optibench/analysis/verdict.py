@@ -1,4 +1,4 @@
-"""The comparison in words: one sentence a problem and one for the whole, each number from a column of a table."""
+"""The comparison in words: what holds over these problems, beyond them and on each; each number is in a table."""
 
 from __future__ import annotations
 
@@ -8,185 +8,312 @@ from math import isfinite, nan
 import numpy as np
 import pandas as pd
 
-from optibench.analysis.comparison import Comparison, listing, lower_median
-from optibench.analysis.leaderboard import overall
-from optibench.analysis.pairs import ALL, fewest, pairwise
+from optibench.analysis.comparison import Comparison
+from optibench.analysis.leaderboard import level, overall
+from optibench.analysis.pairs import ALL, BEYOND, MANY, pairwise
+from optibench.analysis.places import Places, places
+from optibench.analysis.stats.claims import Tests, identical
+from optibench.analysis.words import about, at_least, at_most, count, digits, listing, span
 
-#: More seeds than this are not worth a word.
+#: More replicates, or problems, than this are not worth a word.
 LARGEST = 1000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One row: a problem, or the whole where it is empty. ``score`` is the best's median, or its mean rank."""
+    """One row: over all problems where ``problem`` is empty, BEYOND, or a problem. ``leaders``: who is first there.
+
+    ``score`` with ``low`` and ``high``: the leaders' median, over problems their mean rank; for several leaders the
+    ends that hold the intervals of all. ``worse``: who is significantly worse than every leader, ``better``: who is
+    significantly better than one, though placed behind it; ``tied``: all others.
+    """
 
     problem: str
     sentence: str = ""
-    best: str = ""
+    leaders: list[str] = field(default_factory=list)
     tied: list[str] = field(default_factory=list)
     worse: list[str] = field(default_factory=list)
+    better: list[str] = field(default_factory=list)
     score: float = nan
+    low: float = nan
+    high: float = nan
     p_tied: float = nan
     p_worse: float = nan
-    more_seeds: int = 0
+    more: int = 0
 
 
 COLUMNS = [*Verdict.__dataclass_fields__]
 
 
 def verdict(comparison: Comparison) -> pd.DataFrame:
-    """The whole in the first row, then a row a problem: the sentence, who is best, who is tied with it, who is worse.
+    """The whole in the first row, what holds beyond these problems in the second if there are several, then each one.
 
-    ``p_tied`` is the smallest Holm-adjusted p among those that do not differ significantly from the best, ``p_worse``
-    the largest among those that are worse: Wilcoxon's signed-rank test of the best against each other, over seeds on a
-    problem, over problems for the whole. ``more_seeds``: about how many the nearest two would need to differ.
+    ``p_tied`` is the smallest adjusted p of a leader and one that is tied with it, ``p_worse`` the largest of a leader
+    and one that is worse; ``more``: about how many more replicates (beyond these problems: more problems) the closest
+    of those tied needs for a significant difference.
     """
     rows = [on_problem(comparison, problem) for problem in comparison.problems]
-    return pd.DataFrame([asdict(row) for row in (over_problems(comparison, rows), *rows)], columns=COLUMNS)
+    first = [over_problems(comparison, rows)]
+    if comparison.claims.over is not None and np.isfinite(comparison.whole).any() and len(comparison.methods) > 1:
+        first.append(beyond_problems(comparison))
+    return pd.DataFrame([asdict(row) for row in (*first, *rows)], columns=COLUMNS)
 
 
 def on_problem(comparison: Comparison, problem: str) -> Verdict:
     """The row of one problem."""
     rows = comparison.rows[comparison.rows["problem"] == problem]
-    scores = rows.groupby("optimizer")["score"]
-    medians = scores.agg(lambda values: lower_median(values.to_numpy())).sort_values(kind="stable")
-    names, best, score = list(medians.index), str(medians.index[0]), float(medians.iloc[0])
-    row = Verdict(problem, best=best, score=score)
+    standing = places(comparison, problem)
+    names, leaders = [*standing.methods], standing.first
+    first = [standing.methods[name] for name in leaders]
+    score, low, high = first[0].score, min(place.low for place in first), max(place.high for place in first)
+    row = Verdict(problem, leaders=leaders, score=score, low=low, high=high)
     measure = "test loss" if "test_loss" in rows and rows["test_loss"].notna().any() else "loss"
-    value = f"{score:.3g}"
-    if not isfinite(score):
-        return replace(row, best="", sentence=f"On {problem} no run finished, so no ranking is possible.")
+    value = f"{score:.3g}{span(low, high)}"
+    if not np.isfinite(rows["score"]).any():
+        return Verdict(problem, f"On {problem} no run finished, so no ranking is possible.")
     if len(names) == 1:
-        text = f"On {problem} only {best} was run, with a median {measure} of {value}: there is nothing to compare."
+        text = f"On {problem} only {names[0]} was run, with a median {measure} of {value}: there is nothing to compare."
         return replace(row, sentence=text)
-    if rows["seed"].nunique() == 1:
-        text = f"On {problem} {best} has the lowest {measure}, {value}, but one seed is too few to test differences."
-        return replace(row, tied=names[1:], sentence=text)
-    if medians.nunique() == 1 and rows["score"].nunique() == 1:
+    row = _against(row, comparison, comparison.tests(problem), problem)
+    copies = _copies(comparison, [problem])
+    if rows["score"].nunique() == 1 and len(copies) == 1 and len(copies[0]) == len(names):
         text = (
-            f"On {problem} all {len(names)} methods reach the same {measure}, {value}, so they are not statistically "
-            "distinguishable."
-        )
-        return replace(row, tied=names[1:], sentence=text)
-    row = _against(row, pairwise(comparison, best, problem=problem), problem)
-    if not row.tied:
-        text = (
-            f"On {problem} {best} is best, with a median {measure} of {value}; {_all(row.worse)} significantly worse "
-            f"(Holm {_at_most(row.p_worse)})."
+            f"On {problem} all {len(names)} methods have the same {measure}, {score:.3g}, in every replicate, so "
+            "they are not statistically distinguishable."
         )
         return replace(row, sentence=text)
-    text = f"On {problem} {best} has the lowest median {measure}, {value}; {_indistinguishable(row)}{_more(row)}."
-    if row.worse:
-        text += f" {_all(row.worse)} significantly worse than {best}."
+    has = "has" if len(leaders) == 1 else "share"
+    lowest = f"{listing(leaders)} {has} the lowest median {measure}, {value}"
+    if standing.below is not None:
+        lowest = f"{_solving(standing)}; {listing(leaders)} {'is' if len(leaders) == 1 else 'are'} first"
+        lowest += f", with a median {measure} of {value}"
+    text = f"On {problem} {lowest}{_claims(row, comparison, comparison.tests(problem), problem)}.{_same(copies)}"
     return replace(row, sentence=text)
 
 
 def over_problems(comparison: Comparison, problems: list[Verdict]) -> Verdict:
     """The row of the whole."""
-    names, count, none = comparison.methods, len(comparison.complete), Verdict("")
+    names, complete, none = comparison.methods, len(comparison.complete), Verdict("")
     if not names:
         return replace(none, sentence="There are no runs to compare.")
     if len(names) == 1:
-        text = (
-            f"Only {names[0]} was run, on {_count(len(comparison.problems), 'problem')}: there is nothing to compare."
-        )
-        return replace(none, best=names[0], sentence=text)
+        text = f"Only {names[0]} was run, on {count(len(comparison.problems), 'problem')}: there is nothing to compare."
+        return replace(none, leaders=names, sentence=text)
     if len(comparison.problems) == 1:
         return replace(problems[0], problem="")
-    if not count:
+    tests = comparison.claims.over
+    if not complete:
         return replace(none, sentence="No problem has runs of every method, so there is no ranking over problems.")
-    if not np.isfinite(comparison.medians).any():
+    if not np.isfinite(comparison.medians).any() and not np.isfinite(comparison.whole).any():
         return replace(none, sentence="No run of any method finished, so no ranking is possible.")
+    if tests is None:
+        return replace(none, sentence="No replicate has runs of every method on every problem: no ranking is possible.")
     table = overall(comparison)
-    top, best = table.iloc[0], str(table["optimizer"][0])
-    row = Verdict("", best=best, score=float(top["mean_rank"]))
-    row = _against(row, pairwise(comparison, best, problem=ALL), ALL)
-    level = table.loc[np.isclose(table["mean_rank"], top["mean_rank"]), "optimizer"].tolist()
-    has = "has the best mean rank" if len(level) == 1 else f"shares the best mean rank with {listing(level[1:])}"
-    text = (
-        f"{best} is best on {top['first_on']} of {_count(count, 'problem')} and {has}, "
-        f"{top['mean_rank']:.2f} of {len(names)} (95 % interval {top['low']:.2f} to {top['high']:.2f} over seeds)"
+    first = table[table["rank"] == 1]
+    leaders, score = first["optimizer"].tolist(), float(first["mean_rank"].min())
+    low, high = float(first["low"].min()), float(first["high"].max())
+    row = Verdict("", leaders=leaders, score=score, low=low, high=high)
+    row = _against(row, comparison, tests, ALL)
+    these = (
+        f"these {complete} problems" if complete > 1 else f"the only problem that all ran on, {comparison.complete[0]}"
     )
-    enough = fewest(len(names) - 1)
-    if count < enough:
-        text += (
-            f"; to test {len(names)} methods over problems, at least {enough} problems are needed, and there "
-            f"{'is' if count == 1 else 'are'} {count}"
+    ranks = "ranks first" if len(leaders) == 1 else "rank first together"
+    text = f"Over {these} {listing(leaders)} {ranks} (mean rank {score:.2f}"
+    text += f"{span(low, high, '.2f', inside=True)}){_claims(row, comparison, tests, ALL)}."
+    text += f"{_same(_copies(comparison, comparison.complete))} {_by_problem(comparison, row)}"
+    return replace(row, sentence=text)
+
+
+def beyond_problems(comparison: Comparison) -> Verdict:
+    """Whether the order holds for problems like these: they are the sample, one median score a method and problem."""
+    table = overall(comparison)
+    test, k, n = table.attrs["friedman"], len(comparison.methods), len(comparison.complete)
+    places = level(test.mean_ranks)
+    leaders = [name for name, place in zip(comparison.methods, places, strict=True) if place == 1]
+    half = table.attrs["critical_difference"] / 2
+    score = float(test.mean_ranks.min())
+    row = Verdict(BEYOND, leaders=leaders, score=score, low=max(1.0, score - half), high=min(float(k), score + half))
+    pairs = pairwise(comparison, problem=BEYOND)
+    names = [name for name in comparison.methods if name not in leaders]
+    if n < MANY:
+        text = (
+            f"Beyond these problems nothing is claimed: at least {MANY} problems are needed as the sample, and there "
+            f"{'is' if n == 1 else 'are'} {n}."
         )
-        row = replace(row, tied=[name for name in names if name != best], worse=[], p_worse=nan)
-        return replace(row, sentence=f"{text}. {_by_problem(best, problems)}")
-    if row.tied:
-        text += f"; {_indistinguishable(row)}"
-    if row.worse:
-        both = row.tied and _below(comparison, row.worse, [best, *row.tied])
-        than = ("both" if len(row.tied) == 1 else f"all {len(row.tied) + 1}") if both else best
-        text += f"; {_all(row.worse)} significantly worse than {than}"
-        text += "" if row.tied else f" (Holm {_at_most(row.p_worse)})"
-    return replace(row, sentence=f"{text}. {_by_problem(best, problems)}")
+        return replace(row, tied=names, sentence=text)
+    worse = [b for b in names if all(_better(pairs, a, b) == a for a in leaders)]
+    tied = [b for b in names if b not in worse]
+    closest = [_pair(pairs, a, b) for a in leaders for b in tied]
+    row = replace(
+        row,
+        worse=worse,
+        tied=tied,
+        p_worse=max((_pair(pairs, a, b)["p_adjusted"] for a in leaders for b in worse), default=nan),
+        p_tied=min((pair["p_adjusted"] for pair in closest), default=nan),
+        more=min((int(pair["more"]) for pair in closest), default=0),
+    )
+    text = f"Beyond these problems, with the {n} of them as the sample (Friedman's test: {about(test.p)}), "
+    lead = f"{listing(leaders)} {'has' if len(leaders) == 1 else 'share'} the lowest mean rank of median scores"
+    text += f"{lead}, {score:.2f}"
+    if worse:
+        text += f", and {_is(leaders)} significantly better than {listing(worse)} (Nemenyi {at_most(row.p_worse)})"
+    if tied:
+        text += f"; {_not_distinguishable(row, 'Nemenyi ')}{_more(row, 'problem')}"
+    return replace(row, sentence=f"{text}.")
 
 
-def _below(comparison: Comparison, worse: list[str], better: list[str]) -> bool:
-    """Whether each of these is significantly worse than each of those, over problems and among all pairs."""
-    pairs = pairwise(comparison, problem=ALL)
-    winners = {frozenset((row["a"], row["b"])): row["better"] for row in pairs.to_dict("records")}
-    return all(winners[frozenset((low, high))] == high for low in worse for high in better)
+def _pair(pairs: pd.DataFrame, a: str, b: str) -> pd.Series:
+    return pairs[((pairs["a"] == a) & (pairs["b"] == b)) | ((pairs["a"] == b) & (pairs["b"] == a))].iloc[0]
 
 
-def _against(row: Verdict, pairs: pd.DataFrame, problem: str) -> Verdict:
-    """Who is worse than the best, and who does not differ significantly from it, on this problem or over all."""
-    pairs = pairs[pairs["problem"] == problem]
-    worse = pairs["better"] == row.best
-    tied = pairs[~worse]
+def _better(pairs: pd.DataFrame, a: str, b: str) -> str:
+    return str(_pair(pairs, a, b)["better"])
+
+
+def _against(row: Verdict, comparison: Comparison, tests: Tests, problem: str) -> Verdict:
+    """Who is worse than every leader, who is better than one, and who is neither, as the tests say."""
+    index = {name: i for i, name in enumerate(comparison.methods)}
+    leading = [index[name] for name in row.leaders]
+    present = [*places(comparison, problem).methods] if problem != ALL else comparison.methods
+    others = [index[name] for name in present if name not in row.leaders]
+    worse = [i for i in others if tests.wins[leading, i].all()]
+    better = [i for i in others if tests.wins[i, leading].any()]
+    tied = [i for i in others if i not in worse and i not in better]
+    p_tied = tests.adjusted[np.ix_(leading, tied)][~tests.wins[np.ix_(leading, tied)]]
+    more = 0
+    if tied and len(row.leaders) == 1:
+        near = min(tied, key=lambda i: (tests.p[leading[0], i], i))
+        level_p = [i for i in tied if tests.p[leading[0], i] == tests.p[leading[0], near]]
+        more = min(
+            int(pairwise(comparison, row.leaders[0], comparison.methods[i], problem)["more"].min()) for i in level_p
+        )
     return replace(
         row,
-        tied=tied["b"].tolist(),
-        worse=pairs.loc[worse, "b"].tolist(),
-        p_tied=float(tied["p_holm"].min()) if len(tied) else nan,
-        p_worse=float(pairs.loc[worse, "p_holm"].max()) if worse.any() else nan,
-        more_seeds=int(tied["more_seeds"].min()) if len(tied) else 0,
+        worse=[comparison.methods[i] for i in worse],
+        better=[comparison.methods[i] for i in better],
+        tied=[comparison.methods[i] for i in tied],
+        p_worse=float(tests.adjusted[np.ix_(leading, worse)].max()) if worse else nan,
+        p_tied=float(p_tied.min()) if tied else nan,
+        more=more,
     )
 
 
-def _by_problem(best: str, problems: list[Verdict]) -> str:
-    """On which problems the leader is significantly better than all others, and on which worse than the best."""
-    wins = [row.problem for row in problems if row.best == best and not row.tied]
-    losses = [f"{row.problem} (than {row.best})" for row in problems if best in row.worse]
-    parts = [f"significantly better than all others on {listing(wins)}"] if wins else []
-    parts += [f"significantly worse on {listing(losses)}"] if losses else []
-    return f"{best} is {' and '.join(parts)}." if parts else f"{best} has no significant win or loss on any problem."
+def _claims(row: Verdict, comparison: Comparison, tests: Tests, problem: str) -> str:
+    """Over whom the leaders are significantly better, by how much, and from whom they are not distinguishable."""
+    if not tests.enough:
+        n = int(tests.n.max())
+        methods, problems = len(comparison.methods), len(comparison.problems)
+        on = "" if problem == ALL or problems == 1 else f" on {problems} problems"
+        return (
+            f"; {count(n, 'replicate')} {'is' if n == 1 else 'are'} too few to test {methods} methods{on}: at least "
+            f"{tests.needed} are needed, so no difference is claimed"
+        )
+    text = ""
+    if row.worse:
+        text += f" and {_is(row.leaders)} significantly better than "
+        p = about(row.p_worse) if len(row.worse) == len(row.leaders) == 1 else at_most(row.p_worse)
+        text += f"{listing(row.worse)} (adjusted {p}{_effect(row, comparison, problem)})"
+    if row.tied:
+        text += f"; {_not_distinguishable(row)}{_more(row, 'replicate')}"
+    if row.better:
+        who = row.leaders[0] if len(row.leaders) == 1 else "at least one of them"
+        text += f"; in pairs, however, {listing(row.better)} {_verb(row.better)} significantly better than {who}"
+    return text
 
 
-def _indistinguishable(row: Verdict) -> str:
-    p = f"(Holm {_at_least(row.p_tied)})"
-    if len(row.tied) == 1:
-        return f"{row.best} and {row.tied[0]} are not statistically distinguishable {p}"
-    return f"{listing(row.tied)} are not statistically distinguishable from it {p}"
+def _effect(row: Verdict, comparison: Comparison, problem: str) -> str:
+    """By how much the leaders are better: the smallest difference of those that are claimed, beside its p."""
+    frames = [pairwise(comparison, leader, name, problem) for leader in row.leaders for name in row.worse]
+    pairs = pd.concat(frames)
+    pairs = pairs[pairs["problem"] == problem]
+    if problem == ALL:
+        least = "" if len(pairs) == 1 else "at least "
+        return f", probability of improvement {least}{digits(pairs['improvement'].min())}"
+    nearest = pairs.loc[pairs["estimate"] == pairs["estimate"].max()].iloc[0]
+    if nearest["effect"] == "ratio":
+        words = "loss ratio" if len(pairs) == 1 else "loss ratio at most"
+    else:
+        words = "difference" if len(pairs) == 1 else "difference at least"
+    return f", {words} {nearest['estimate']:.3g}{span(nearest['low'], nearest['high'], inside=True)}"
 
 
-def _more(row: Verdict) -> str:
-    """How many seeds are missing, where that is a number worth a word."""
-    if not 0 < row.more_seeds < LARGEST:
-        return ""
-    return f": inconclusive; about {_count(row.more_seeds, 'more seed')} needed"
+def _by_problem(comparison: Comparison, row: Verdict) -> str:
+    """Where the leaders are significantly better than all others, and where worse than some, and how sure that is."""
+    index = {name: i for i, name in enumerate(comparison.methods)}
+    leading = [index[name] for name in row.leaders]
+    others = [i for i in index.values() if i not in leading]
+    wins, losses, p_wins = [], [], 0.0
+    for problem in comparison.problems:
+        tests = comparison.tests(problem)
+        if others and tests.wins[np.ix_(leading, others)].all():
+            wins.append(problem)
+            p_wins = max(p_wins, float(tests.adjusted[np.ix_(leading, others)].max()))
+        for leader in row.leaders:
+            winners = [name for name, i in index.items() if tests.wins[i, index[leader]]]
+            losses += [_loss(comparison, problem, leader, winner, len(leading) > 1) for winner in winners]
+    who, (be, both) = (
+        listing(row.leaders),
+        ("is", "") if len(leading) == 1 else ("are", "both " if len(leading) == 2 else "all "),
+    )
+    if not wins and not losses:
+        return f"On no single problem {be} {who} {both}significantly better than all others, or worse than any."
+    won = [f"{both}significantly better than all others on {listing(wins)} ({at_most(p_wins)})"] if wins else []
+    if len(leading) == 1:
+        lost = [f"significantly worse on {'; on '.join(losses)}"] if losses else []
+        return f"{who} {be} {' and '.join(won + lost)}."
+    text = f"{who} {be} {won[0]}." if won else ""
+    return f"{text}{' ' if won and losses else ''}{_lost(losses)}"
 
 
-def _at_most(p: float) -> str:
-    return "p < .001" if p < 0.001 else f"p <= {_digits(p)}"
+def _lost(losses: list[str]) -> str:
+    return f"Significant losses of these: on {'; on '.join(losses)}." if losses else ""
 
 
-def _at_least(p: float) -> str:
-    return "p < .001" if p < 0.001 else f"p >= {_digits(p)}"
+def _loss(comparison: Comparison, problem: str, leader: str, winner: str, named: bool) -> str:
+    pair = pairwise(comparison, leader, winner, problem).iloc[0]
+    size = "loss ratio" if pair["effect"] == "ratio" else "difference"
+    interval = span(pair["low"], pair["high"], inside=True)
+    than = f"{leader} than {winner}" if named else f"than {winner}"
+    return f"{problem} ({than}: {size} {pair['estimate']:.3g}{interval}, {about(pair['p_adjusted'])})"
 
 
-def _digits(p: float) -> str:
-    """Without the leading zero, three digits below .01."""
-    digits = f"{p:.2f}" if p >= 0.01 else f"{p:.3f}"
-    return digits.removeprefix("0")
+def _solving(standing: Places) -> str:
+    """How many replicates of each method solve the problem, the best first."""
+    shares: dict[float, list[str]] = {}
+    for name, place in standing.methods.items():
+        shares.setdefault(place.solved, []).append(name)
+    parts = [f"{listing(names)} {100 * share:.0f} %" for share, names in sorted(shares.items(), reverse=True)]
+    what = "finish" if standing.below is None or not isfinite(standing.below) else f"reach {standing.below:.2g}"
+    return f"outcomes are bimodal, so the share of replicates that {what} comes first: {', '.join(parts)}"
 
 
-def _all(names: list[str]) -> str:
-    return f"{listing(names)} {'is' if len(names) == 1 else 'are'}"
+def _copies(comparison: Comparison, problems: list[str]) -> list[list[str]]:
+    """Methods that are equal in every replicate on these problems."""
+    tables = [comparison.scores(problem) for problem in problems]
+    present = ~np.isnan(np.concatenate(tables)).all(axis=0)
+    sets = [[comparison.methods[i] for i in one if present[i]] for one in identical(tables)]
+    return [one for one in sets if len(one) > 1]
 
 
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}{'s' * (count != 1)}"
+def _same(copies: list[list[str]]) -> str:
+    return "".join(f" {listing(names)} are identical in every replicate." for names in copies)
+
+
+def _not_distinguishable(row: Verdict, test: str = "") -> str:
+    p = about(row.p_tied) if len(row.tied) == len(row.leaders) == 1 else at_least(row.p_tied)
+    if len(row.leaders) == 1:
+        return f"it is not statistically distinguishable from {listing(row.tied)} ({test}{p})"
+    return f"at least one of them is not statistically distinguishable from {listing(row.tied)} ({test}{p})"
+
+
+def _more(row: Verdict, word: str) -> str:
+    """How many are missing, where that is a number worth a word."""
+    return f": inconclusive; about {count(row.more, f'more {word}')} needed" if 0 < row.more < LARGEST else ""
+
+
+def _is(leaders: list[str]) -> str:
+    return "is" if len(leaders) == 1 else "both are" if len(leaders) == 2 else "all are"
+
+
+def _verb(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"

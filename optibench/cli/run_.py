@@ -13,8 +13,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from optibench.analysis.stats.adjust import replicates_needed
 from optibench.cli.options import GroupedCommand, OptionValue, find, plugin_options, read_settings, setting_options
 from optibench.errors import SettingError, UnknownName
+from optibench.experiment.plan import cells
 from optibench.experiment.resolve import resolve
 from optibench.experiment.settings import Experiment
 from optibench.plugin.registry import Registry
@@ -66,7 +68,7 @@ def command(
     experiment = resolve({**_base(suite, options, registry), **read_settings(options)}, registry)
     folder = Path(out or Path("reports") / experiment.name)
     console = Console(stderr=True, quiet=quiet)
-    for line in _ignored(experiment, options, registry):
+    for line in _ignored(experiment, options, registry) + _too_few(experiment, registry):
         console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
     begin = time.perf_counter()
     try:
@@ -126,6 +128,21 @@ def _ignored(experiment: Experiment, options: Mapping[str, OptionValue], registr
         return []
     fixed = [name for name, _ in experiment.optimizers if registry.get("optimizer", name).batch is not None]
     return [f"--batch is ignored by {', '.join(fixed)}: fixed batch size"] if fixed else []
+
+
+def _too_few(experiment: Experiment, registry: Registry) -> list[str]:
+    """Whether no difference can become significant, said before anything is run."""
+    counts = Counter(cell.problem_label for cell in cells(experiment, registry))
+    rates = 1 if experiment.tunes else max(len(experiment.lr), 1)
+    methods, problems = max(counts.values()) * rates, len(counts)
+    needed = replicates_needed(methods, problems)
+    if methods < 2 or experiment.seeds >= needed:
+        return []
+    on = f"{problems} problem{'s' * (problems != 1)}"
+    return [
+        f"{experiment.seeds} replicate{'s' * (experiment.seeds != 1)} (--seeds) are too few to test {methods} methods "
+        f"on {on}: at least {needed} are needed; the results will be described, and no difference claimed"
+    ]
 
 
 def _watch(

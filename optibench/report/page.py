@@ -15,6 +15,7 @@ from optibench.analysis.budgets import budgets_differ
 from optibench.analysis.comparison import TUNINGS, Compared
 from optibench.analysis.declaration import flat
 from optibench.analysis.leaderboard import other_scores
+from optibench.analysis.stats.adjust import ALPHA
 from optibench.analysis.tuning import undertuned
 from optibench.errors import StoreError, reason
 from optibench.plugin.figure import Figure
@@ -74,7 +75,7 @@ def _render(results: Compared, tables: dict[str, pd.DataFrame], files: list[str]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optibench.report"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "interval": interval}
     runs, comparison = results.runs, results.compare()
     return environment.get_template("index.html.j2").render(
         name=results.experiment.get("name", "results"),
@@ -87,7 +88,8 @@ def _render(results: Compared, tables: dict[str, pd.DataFrame], files: list[str]
         facts=_facts(results),
         problems=_problems(runs),
         boards=[(name, group.to_dict("records")) for name, group in tables["leaderboard"].groupby("problem")],
-        **{name: tables["ranks"].attrs.get(name) for name in ("friedman", "critical_difference")},
+        **{name: tables["ranks"].attrs.get(name) for name in ("friedman", "kendalls_w", "critical_difference")},
+        alpha=ALPHA,
         widths=_widths(tables["sensitivity"]),
         figures=figures,
         files=files,
@@ -98,14 +100,14 @@ def _render(results: Compared, tables: dict[str, pd.DataFrame], files: list[str]
 
 
 #: The tables that the page shows whole.
-SHOWN = ("verdict", "ranks", "tuning", "time_to_target", "stability", "causes")
+SHOWN = ("verdict", "ranks", "pairwise", "tuning", "time_to_target", "stability", "causes")
 
 
 def _overtaken(crossings: pd.DataFrame, verdict: pd.DataFrame) -> list[Facts]:
-    """Whom the best on each problem overtook on the way: who led earlier would have looked better on less budget."""
-    best = crossings.merge(verdict[["problem", "best"]], on="problem")
-    late = best[best["ahead_at_last"] == best["best"]]
-    rows = late.groupby(["problem", "best"], sort=True)["ahead_at_first"].agg(", ".join).reset_index()
+    """Whom the first on each problem overtook on the way: who led earlier would have looked better on less budget."""
+    first = crossings.merge(verdict[["problem", "leaders"]].explode("leaders"), on="problem")
+    late = first[first["ahead_at_last"] == first["leaders"]]
+    rows = late.groupby(["problem", "leaders"], sort=True)["ahead_at_first"].agg(", ".join).reset_index()
     return [{**row} for row in rows.to_dict("records")]
 
 
@@ -197,5 +199,10 @@ def number(value: object) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, float) and math.isinf(value):
-        return "unfinished"
+        return "unfinished" if value > 0 else "-inf"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def interval(low: float, high: float) -> str:
+    """Both ends; an empty cell where there are too few values for any."""
+    return "" if (low, high) == (-math.inf, math.inf) else f"{number(low)} – {number(high)}"

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from results_made import made
 
 from optibench import InputError
-from optibench.analysis.comparison import lower_median
 from optibench.analysis.declaration import analyses
 from optibench.analysis.equal_cost import at_cost
-from optibench.analysis.pairs import ALL, fewest
+from optibench.analysis.pairs import ALL, BEYOND
 from optibench.analysis.sensitivity import around_best
-from optibench.analysis.stats.rank_bootstrap import mean_ranks, share_first
+from optibench.analysis.stats.adjust import holm, replicates_needed
+from optibench.analysis.stats.rank_bootstrap import resampled, share_first
 from optibench.results import Results
 
 KINDS = ("performance", "data", "ecdf", "area", "algoperf")
@@ -29,9 +29,12 @@ def target(problem, value):
 LITTLE = {
     "one optimizer": (made({"p": {"a": [1, 2]}, "q": {"a": [1, 2]}}), "only one optimizer, a"),
     "one problem": (made({"p": {"a": [1, 2], "b": [2, 3]}}), "only one problem, p"),
-    "one seed": (made({"p": {"a": [1], "b": [2]}, "q": {"a": [1], "b": [2]}}), "p: only one seed"),
+    "one replicate": (made({"p": {"a": [1], "b": [2]}, "q": {"a": [1], "b": [2]}}), "p: only one replicate"),
     "all diverged": (made({"p": {"a": [None] * 3, "b": [None] * 3}}), "p: no run of any optimizer finished"),
-    "unequal seeds": (made({"p": {"a": [1, 2, 3], "b": [2, 3]}, "q": {"a": [1], "b": [1]}}), "p: b has fewer seeds"),
+    "unequal replicates": (
+        made({"p": {"a": [1, 2, 3], "b": [2, 3]}, "q": {"a": [1], "b": [1]}}),
+        "p: b has fewer replicates",
+    ),
     "missing": (
         made({"p": {"a": [1, 2], "b": [2, 3]}, "q": {"a": [1, 2]}}),
         "q: no run of b, so it is excluded from ranks",
@@ -66,10 +69,10 @@ def test_where_little_can_be_concluded_a_sentence_says_so_and_nothing_crashes(ca
 
 
 def mixed(**columns):
-    """Two methods on two problems, two seeds each; ``columns``: values of further columns, by seed."""
-    names = [f"{problem}/{name}/{seed}" for problem in "pq" for name in "ab" for seed in range(2)]
-    runs = {run: {column: values[int(run[-1])] for column, values in columns.items()} for run in names}
-    return made({"p": {"a": [1, 2], "b": [2, 3]}, "q": {"a": [1, 2], "b": [2, 3]}}, runs=runs).compare().caveats
+    """Two methods on two problems; ``columns``: two values of further columns, one for even and one for odd seeds."""
+    names = [f"{problem}/{name}/{seed}" for problem in "pq" for name in "ab" for seed in range(10)]
+    runs = {run: {column: values[int(run[-1]) % 2] for column, values in columns.items()} for run in names}
+    return made({name: {"a": TEN, "b": TEN} for name in "pq"}, runs=runs).compare().caveats
 
 
 def test_mixed_environments_are_named_in_one_caveat():
@@ -80,13 +83,22 @@ def test_mixed_environments_are_named_in_one_caveat():
 
 def test_a_metric_that_could_not_be_measured_has_one_caveat_with_its_first_reason():
     caveats = mixed(**{"unmeasured:auc": ["ValueError: no", "KeyError: x"], "unmeasured:f1": [None, ""]})
-    assert caveats == ["metric auc could not be measured in 8 runs: ValueError: no"]
+    assert caveats == ["metric auc could not be measured in 40 runs: ValueError: no"]
     (caveat,) = mixed(**{"unmeasured:auc": ["", "ValueError: no"]})
-    assert caveat == "metric auc could not be measured in 4 runs: ValueError: no"
+    assert caveat == "metric auc could not be measured in 20 runs: ValueError: no"
 
 
 def test_what_is_complete_has_no_caveat():
-    assert made({"p": {"a": [1, 2], "b": [2, 3]}, "q": {"a": [1, 2], "b": [2, 3]}}).compare().caveats == []
+    assert made({"p": {"a": TEN, "b": TEN}, "q": {"a": TEN, "b": TEN}}).compare().caveats == []
+
+
+def test_too_few_replicates_are_said_to_be_so():
+    few = TEN[:7]
+    caveats = made({"p": {"a": few, "b": few}, "q": {"a": few, "b": few}}).compare().caveats
+    assert caveats == [
+        "7 replicates are too few to test all pairs of 2 methods on 2 problems: at least 8 are needed, so no "
+        "difference on a problem is claimed"
+    ]
 
 
 def test_mixed_rows_are_not_compared_and_the_others_are():
@@ -130,28 +142,38 @@ def test_ranks_are_of_medians_before_any_rounding_and_ties_share():
 
 
 def test_mean_ranks_by_hand_with_their_probability_of_rank_one():
-    results = made({"p": {"a": TEN, "b": [x + 1 for x in TEN]}, "q": {"a": TEN, "b": [x + 1 for x in TEN]}})
-    table = results.ranks()
-    assert table[["optimizer", "mean_rank", "low", "high", "p_first", "first_on"]].to_numpy().tolist() == [
-        ["a", 1.0, 1.0, 1.0, 1.0, 2],
-        ["b", 2.0, 2.0, 2.0, 0.0, 0],
+    table = {"p": {"a": TEN, "b": [x + 1 for x in TEN]}, "q": {"a": TEN, "b": [x + 1 for x in TEN]}}
+    table = made(table).ranks()
+    assert table[["rank", "optimizer", "mean_rank", "p_first", "first_on"]].to_numpy().tolist() == [
+        [1, "a", 1.0, 1.0, 2],
+        [2, "b", 2.0, 0.0, 0],
     ]
     even = made({"p": {"a": TEN, "b": TEN[::-1], "c": TEN[5:] + TEN[:5]}}).ranks()
     assert abs(even["p_first"].sum() - 1) < 1e-12 and even["p_first"].between(0.2, 0.5).all()
+    turning = made({"p": {"a": [1, 2, 3], "b": [2, 1, 4]}, "q": {"a": [1, 1, 2], "b": [1, 3, 1]}}).ranks()
+    assert turning["mean_rank"].tolist() == [(1.25 + 1.5 + 1.5) / 3, (1.75 + 1.5 + 1.5) / 3]  # replicate by replicate
 
 
-def test_the_bootstrap_draws_seeds_within_problems_the_same_for_all_methods():
+def test_a_mean_rank_lies_in_its_interval():
+    rng = np.random.default_rng(5)
+    for scale in (0.0, 0.3, 5.0):
+        table = {
+            f"p{i}": {name: list(rng.normal(size=9) + scale * j) for j, name in enumerate("abc")} for i in range(4)
+        }
+        ranks = made(table).ranks()
+        assert (ranks["low"] <= ranks["mean_rank"]).all() and (ranks["mean_rank"] <= ranks["high"]).all()
+        assert ranks["low"].ge(1).all() and ranks["high"].le(3).all() and (ranks["low"] < ranks["high"]).all()
+
+
+def test_the_bootstrap_draws_replicates_with_all_methods_and_problems():
     shared = np.random.default_rng(0).standard_normal(10) * 100
-    results = made({"p": {"a": list(shared), "b": list(shared + 0.01)}})  # b loses at every seed, by little
+    results = made({"p": {"a": list(shared), "b": list(shared + 0.01)}})  # b loses in every replicate, by little
     assert results.ranks().set_index("optimizer")["p_first"].to_dict() == {"a": 1, "b": 0}
-    again = mean_ranks([*results.compare().blocks.values()], 200, seed=1)
-    np.testing.assert_array_equal(again, mean_ranks([*results.compare().blocks.values()], 200, seed=1))
-    turning = {name: list(np.random.default_rng(place).standard_normal(10)) for place, name in enumerate("abc")}
-    results = made({"p": turning})
-    block = results.compare().blocks["p"]
-    drawn = np.random.default_rng(np.random.SeedSequence([0, 0])).integers(10, size=(500, 10))
-    expected = [np.argsort(np.argsort(lower_median(block[rows]))) + 1.0 for rows in drawn]
-    np.testing.assert_array_equal(mean_ranks([*results.compare().blocks.values()], 500), expected)
+    ranks = np.array([[1.0, 2.0], [2.0, 1.0], [1.0, 2.0]])
+    drawn = resampled(ranks, 4000)
+    assert np.allclose(drawn.sum(axis=1), 3) and np.allclose(drawn.mean(axis=0), ranks.mean(axis=0), atol=0.02)
+    np.testing.assert_array_equal(drawn, resampled(ranks, 4000))
+    assert share_first(drawn)[0] == pytest.approx(20 / 27, abs=0.02)  # two or three of three draws are rows 0 or 2
     assert share_first(np.array([[1.0, 1.0], [1.0, 2.0]])).tolist() == [0.75, 0.25]
 
 
@@ -177,7 +199,7 @@ def test_permuting_methods_permutes_the_results(table, random):
     for name in names:
         assert a.loc[name, "mean_rank"] == b.loc[renamed[name], "mean_rank"]
         np.testing.assert_allclose(a.loc[name, "p_first"], b.loc[renamed[name], "p_first"], atol=1e-12)
-    first, second = (x.pairwise().set_index(["problem", "a", "b"])["p_holm"] for x in (one, two))
+    first, second = (x.pairwise().set_index(["problem", "a", "b"])["p_adjusted"] for x in (one, two))
     for (problem, x, y), p in first.items():
         key = (problem, *sorted((renamed[x], renamed[y])))
         np.testing.assert_allclose(p, second[key], atol=1e-12)
@@ -192,6 +214,8 @@ def test_a_monotone_transform_of_the_losses_leaves_ranks_unchanged(table):
     columns = ["problem", "optimizer", "rank"]
     pd.testing.assert_frame_equal(one.leaderboard()[columns], two.leaderboard()[columns])
     pd.testing.assert_frame_equal(one.ranks(), two.ranks())
+    over, other = (x.pairwise(problem=one.compare().problems).query("problem == @ALL") for x in (one, two))
+    pd.testing.assert_frame_equal(over, other)
 
 
 @settings(max_examples=25, deadline=None)
@@ -201,58 +225,90 @@ def test_a_twin_never_differs_significantly_from_its_twin(table):
     doubled = {problem: {**rows, "a2": rows["a"]} for problem, rows in named(table, names).items()}
     results = made(doubled)
     pairs = results.pairwise("a", "a2")
-    assert pairs["p_holm"].eq(1).all() and pairs["better"].eq("").all()
+    assert pairs["p_adjusted"].eq(1).all() and pairs["better"].eq("").all()
     groups = results.ranks().set_index("optimizer")["groups"]
     assert set(groups["a"]) & set(groups["a2"])
     for row in results.verdict().to_dict("records"):
         for one, other in (("a", "a2"), ("a2", "a")):
-            assert not (row["best"] == one and other in row["worse"])
+            assert (one in row["leaders"]) == (other in row["leaders"])
+            assert (one in row["worse"]) == (other in row["worse"])
+        if row["leaders"]:
+            assert row["problem"] == BEYOND or "in every replicate" in row["sentence"]
 
 
 def test_all_equal_data_give_p_one_and_no_nan():
     results = made({name: {"a": [2.0] * 5, "b": [2.0] * 5, "c": [2.0] * 5} for name in "pqrs"})
     pairs = results.pairwise()
-    assert pairs["p_holm"].eq(1).all() and pairs[["p", "improvement", "cliffs_delta"]].notna().all().all()
+    assert pairs["p_adjusted"].eq(1).all() and pairs[["p", "improvement", "cliffs_delta"]].notna().all().all()
     ranks = results.ranks()
     assert ranks["mean_rank"].eq(2).all() and ranks.attrs["friedman"].p == ranks.attrs["friedman"].p_f == 1
     assert ranks.drop(columns=["optimizer", "groups"]).notna().all().all()
-    assert results.verdict()["sentence"][1] == (
-        "On p all 3 methods reach the same loss, 2, so they are not statistically distinguishable."
+    assert results.verdict()["sentence"][2] == (
+        "On p all 3 methods have the same loss, 2, in every replicate, so they are not statistically distinguishable."
     )
 
 
 def test_pairs_by_hand():
-    a, b = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [2.0, 3.0, 4.0, 5.0, 6.0, 5.5]
+    a, b = [1.0, 2.0, 3.0, 4.0, 5.0, -6.0], [2.0, 3.0, 4.0, 5.0, 6.0, -6.5]
     row = made({"p": {"a": a, "b": b}}).pairwise("a", "b").iloc[0]
     assert (row["n"], row["wins"], row["ties"], row["losses"]) == (6, 5, 0, 1)
-    assert abs(row["difference"] + 0.75) < 1e-12 and row["low"] < row["difference"] < row["high"]
+    assert (row["effect"], row["estimate"], row["low"], row["high"]) == ("difference", -1, -1, 0.5)
     assert row["improvement"] == sum((x < y) + (x == y) / 2 for x in a for y in b) / 36
     assert row["cliffs_delta"] == 2 * row["improvement"] - 1
     back = made({"p": {"a": a, "b": b}}).pairwise("b", "a").iloc[0]
-    assert abs(back["difference"] + row["difference"]) < 1e-12 and back["p"] == row["p"] == 2 / 64 * 2
+    assert back["estimate"] == -row["estimate"] and back["p"] == row["p"] == 2 / 64 * 2
 
 
-def test_over_problems_the_probabilities_of_improvement_are_tested():
+def test_where_all_losses_are_positive_the_effect_is_their_ratio():
+    table = {"p": {"a": TEN, "b": [2 * x for x in TEN]}}
+    row = made(table).pairwise("a", "b").iloc[0]
+    assert row["effect"] == "ratio" and [*row[["estimate", "low", "high"]]] == pytest.approx([0.5] * 3)
+    lost = made({"p": {"a": TEN, "b": [None] * 10}}).pairwise("a", "b").iloc[0]
+    assert (lost["effect"], lost["estimate"], lost["better"]) == ("ratio", 0, "a")
+
+
+def test_over_problems_mean_ranks_of_replicates_are_tested():
     table = {f"p{i}": {"a": [x * 10.0**i for x in TEN], "b": [(x + 2) * 10.0**i for x in TEN]} for i in range(7)}
     pairs = made(table).pairwise("a", "b")
     row = pairs[pairs["problem"] == ALL].iloc[0]
-    assert (row["n"], row["wins"], row["improvement"], row["p"], row["better"]) == (7, 7, 1.0, 2 / 2**7, "a")
+    assert (row["n"], row["wins"], row["improvement"], row["p"], row["better"]) == (10, 7, 1.0, 2 / 2**10, "a")
+    assert (row["effect"], row["estimate"]) == ("mean rank", -1)
 
 
-@pytest.mark.parametrize("pairs", [1, 2, 3, 7, 28])
-def test_the_fewest_differences_that_can_be_significant(pairs):
-    n = fewest(pairs)
-    assert 2.0 ** (1 - n) * pairs < 0.05 <= 2.0 ** (2 - n) * pairs
+def test_the_family_is_all_pairs_on_all_problems_at_half_of_the_level():
+    rng = np.random.default_rng(0)
+    table = {name: {each: list(rng.normal(size=10) + j) for j, each in enumerate("abc")} for name in "pq"}
+    results = made(table)
+    pairs = results.pairwise()
+    on = pairs[pairs["problem"].isin(["p", "q"])]
+    np.testing.assert_allclose(on["p_adjusted"], np.minimum(1, 2 * holm(on["p"])))
+    over = pairs[pairs["problem"] == ALL]
+    np.testing.assert_allclose(over["p_adjusted"], np.minimum(1, 2 * holm(over["p"])))
+    some = results.pairwise("b", "c")  # asking for one pair leaves its p as it is on the page
+    assert some["p_adjusted"].tolist() == pairs.query("a == 'b' and b == 'c'")["p_adjusted"].tolist()
+    alone = made({"p": table["p"]}).pairwise()
+    np.testing.assert_allclose(alone["p_adjusted"], holm(alone["p"]))  # one problem, one family
 
 
-def test_more_seeds_are_as_many_as_the_test_can_tell_with():
+def test_beyond_these_problems_many_are_needed_and_a_difference_over_them():
+    def pairs(problems, worse):
+        table = {f"p{i}": {"a": TEN, "b": [x + worse for x in TEN]} for i in range(problems)}
+        return made(table).pairwise().query("problem == @BEYOND").iloc[0]
+
+    assert pairs(9, 2)["p_adjusted"] < 0.05 and pairs(9, 2)["better"] == "" and pairs(9, 2)["more"] == 1
+    assert pairs(10, 2)["better"] == "a" and pairs(10, 2)["n"] == 10
+    few = {f"p{i}": {"a": TEN[:4], "b": [x + 2 for x in TEN[:4]]} for i in range(12)}
+    row = made(few).pairwise().query("problem == @BEYOND").iloc[0]
+    assert row["p_adjusted"] < 0.05 and row["better"] == ""  # four replicates show nothing over these problems
+
+
+def test_more_replicates_are_as_many_as_the_test_can_tell_with():
     rows = made({"p": {"a": [1.0, 1.1, 1.2], "b": [1.5, 1.7, 1.6], "c": [2.0, 2.1, 2.2]}}).pairwise()
-    assert rows[rows["problem"] == "p"]["better"].eq("").all()
-    assert (rows[rows["problem"] == "p"]["more_seeds"] >= fewest(3) - 3).all()  # a t-test would think three enough
-    assert (rows[rows["problem"] == ALL]["more_seeds"] == 0).all()
+    assert rows["better"].eq("").all()
+    assert (rows["more"] >= replicates_needed(3, 1) - 3).all()  # a t-test would think three enough
 
 
-def test_a_pair_uses_all_seeds_that_the_two_have():
+def test_a_pair_uses_all_replicates_that_the_two_have():
     results = made({"p": {"a": [1, 2, 3, 4], "b": [2, 3, 4, 5], "c": [1]}})
     pairs = results.pairwise().set_index(["problem", "a", "b"])["n"]
     assert pairs["p", "a", "b"] == 4 and pairs["p", "a", "c"] == 1
@@ -319,7 +375,7 @@ def test_the_leader_is_made_anew_for_everything_that_is_left_out():
         ["b", ["a", "c"], False],  # it cannot lead where it is left out
         ["c", ["a", "b"], True],
     ]
-    assert abs(table.loc["seeds", "share"].sum() - 1) < 1e-12
+    assert abs(table.loc["replicates", "share"].sum() - 1) < 1e-12
 
 
 def test_the_good_rates_are_the_unbroken_range_around_the_best():

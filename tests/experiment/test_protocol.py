@@ -386,8 +386,8 @@ def test_the_suite_protocol_matters_ranks_otherwise_at_defaults_than_tuned():
         }
         assert orders["default"] == ["gd:batch=128", "momentum", "adam"]
         assert orders["lr"] == ["momentum", "adam", "gd:batch=128"]
-    best = [results.verdict(tuning=tuning)["best"][0] for tuning in ("default", "lr")]
-    assert best == ["gd:batch=128", "momentum"]
+    best = [results.verdict(tuning=tuning)["leaders"][0] for tuning in ("default", "lr")]
+    assert best == [["gd:batch=128"], ["momentum"]]
 
 
 def test_a_protocol_that_is_broken_says_what_to_do(tmp_path):

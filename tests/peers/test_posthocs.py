@@ -6,16 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from optibench.analysis.stats.ranks import (
-    conover,
-    conover_holm,
-    friedman,
-    holm,
-    nemenyi,
-    siegel,
-    siegel_holm,
-    wilcoxon_holm,
-)
+from optibench.analysis.stats.adjust import holm
+from optibench.analysis.stats.ranks import conover, conover_holm, friedman, nemenyi, siegel, siegel_holm, wilcoxon_holm
 
 posthocs = pytest.importorskip("scikit_posthocs", reason="scikit-posthocs is not installed")
 

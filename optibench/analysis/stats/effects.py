@@ -1,4 +1,4 @@
-"""How much better one optimizer is than another: two samples of scores, or paired ones (common seeds).
+"""How much better one optimizer is than another: two samples of scores, or paired ones (common replicates).
 
 Scores a and b are 1-D, lower is better; inf is a run that did not finish, which loses to finite ones and ties with inf.
 """
@@ -6,13 +6,11 @@ Scores a and b are 1-D, lower is better; inf is a run that did not finish, which
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, nan
-from typing import Literal
 
 import numpy as np
-from scipy import stats
 
-from optibench.analysis.stats.intervals import bootstrap, checked, more_seeds, quantile, signed_ranks
+from optibench.analysis.stats.intervals import checked, quantile
+from optibench.analysis.stats.signed_rank import differences, hodges_lehmann, wilcoxon
 from optibench.errors import InputError
 from optibench.plugin.types import Array
 
@@ -34,92 +32,50 @@ def cliffs_delta(a: object, b: object) -> float:
     return 2 * a12(a, b) - 1
 
 
-def differences(a: object, b: object) -> Array:
-    """a - b of paired scores, (n,): below 0 where a is better; two infinite ones do not differ."""
-    a, b = np.ravel(checked(a, "a")), np.ravel(checked(b, "b"))
-    if len(a) != len(b):
-        raise InputError(f"paired scores: {len(a)} of a and {len(b)} of b; give both for the same seeds")
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.where(a == b, 0.0, a - b)
-
-
 def win_tie_loss(a: object, b: object) -> tuple[int, int, int]:
-    """On how many seeds a is better than b, as good, worse."""
-    signs = np.sign(differences(a, b))
+    """In how many replicates a is better than b, as good, worse."""
+    signs = np.sign(_differences(a, b))
     return int((signs < 0).sum()), int((signs == 0).sum()), int((signs > 0).sum())
-
-
-def wilcoxon(differences: object) -> float:
-    """Two-sided p of the signed-rank test (Wilcoxon 1945), zeros left out; infinite differences rank as the largest.
-
-    1 if there is none but zeros. Up to 50 exact, ties and all, over the 2^n signs that chance could have given; scipy,
-    which does so by trying them, takes a second for 13 with ties. Beyond, the normal approximation of scipy.stats.
-    """
-    d = np.ravel(checked(differences, "wilcoxon"))
-    ranks = signed_ranks(d[d != 0])
-    if len(ranks) > 50:
-        return float(stats.wilcoxon(ranks).pvalue)
-    ranks = (2 * ranks).astype(int)  # whole numbers although ties share a half
-    null = np.zeros(int(np.abs(ranks).sum()) + 1)  # probability of each sum of the positive ranks
-    null[0] = 1
-    for rank in np.abs(ranks).tolist():
-        null = (null + np.concatenate([np.zeros(rank), null[:-rank]])) / 2
-    smaller = min(ranks[ranks > 0].sum(), -ranks[ranks < 0].sum())
-    return min(1.0, 2 * float(null[: smaller + 1].sum()))
 
 
 @dataclass(frozen=True)
 class Paired:
-    """Scores of a and b on n common seeds compared: differences are a - b, below 0 where a is better.
+    """Scores of a and b in n common replicates compared: differences are a - b, below 0 where a is better.
 
-    ``mean`` is nan, for it does not exist, when some differences are inf and some -inf. ``low`` and ``high`` are of
-    ``statistic``, the mean if all differences are finite, else the median; ``method`` is how (see Interval). ``p`` is
-    of the signed-rank test, ``more`` how many more seeds would settle it. ``better`` is "a" or "b" where the interval
-    excludes 0, else "".
+    ``estimate``, ``low`` and ``high``: Hodges and Lehmann's, exact at 95 %. ``p``: of the signed-rank test, exact, of
+    this pair alone: what a page claims is adjusted for all its pairs (see ``claims``). ``better`` is "a" or "b" where
+    the interval excludes 0, else "".
     """
 
     n: int
     median: float
-    mean: float
+    estimate: float
     low: float
     high: float
-    statistic: Literal["mean", "median"]
-    method: str
     p: float
-    more: int
     better: str
 
 
-def paired(a: object, b: object, *, confidence: float = 0.95, replicates: int = 10_000, seed: int = 0) -> Paired:
-    """Compare scores on common seeds: swapping a and b swaps the signs and nothing else. See Paired."""
-    d = differences(a, b)
-    finite = bool(np.isfinite(d).all())
-    statistic = _mean if finite else _median
-    interval = bootstrap(
-        d,
-        lambda strata: statistic(strata[0]),
-        replicates=replicates,
-        confidence=confidence,
-        method="bca" if finite else "percentile",
-        seed=seed,
-    )
+def paired(a: object, b: object, *, confidence: float = 0.95) -> Paired:
+    """Compare scores in common replicates: swapping a and b swaps the signs and nothing else. See Paired."""
+    d = _differences(a, b)
+    low, estimate, high = hodges_lehmann(d, confidence)
     return Paired(
         n=len(d),
         median=float(_median(d)),
-        mean=nan if {-inf, inf} <= set(d.tolist()) else float(_mean(d)),
-        low=interval.low,
-        high=interval.high,
-        statistic="mean" if finite else "median",
-        method=interval.method,
-        p=wilcoxon(d),
-        more=more_seeds(d),
-        better="a" if interval.high < 0 else "b" if interval.low > 0 else "",
+        estimate=estimate,
+        low=low,
+        high=high,
+        p=wilcoxon(d, "pratt"),
+        better="a" if high < 0 else "b" if low > 0 else "",
     )
 
 
-def _mean(d: Array) -> Array:
-    """Divided before it is summed, so that huge finite differences do not overflow."""
-    return np.asarray((d / d.shape[-1]).sum(-1))
+def _differences(a: object, b: object) -> Array:
+    a, b = np.ravel(checked(a, "a")), np.ravel(checked(b, "b"))
+    if len(a) != len(b):
+        raise InputError(f"paired scores: {len(a)} of a and {len(b)} of b; give both for the same replicates")
+    return differences(a, b)
 
 
 def _median(d: Array) -> Array:

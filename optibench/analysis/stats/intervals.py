@@ -1,4 +1,4 @@
-"""How sure a number is: bootstrap and Wilson intervals, and how many seeds would settle it.
+"""How sure a number is: bootstrap and Wilson intervals, and how many replicates would settle it.
 
 Lower is better. A run that did not finish is inf, and inf never becomes NaN.
 """
@@ -24,8 +24,8 @@ Statistic = Callable[[list[Array]], Array]
 #: The most numbers a chunk of replicates holds: 8 MB of indices, 8 MB of values, and what the statistic makes of them.
 CHUNK = 1_000_000
 
-#: The most seeds that more_seeds asks for; it means "that many or more".
-MOST_SEEDS = 10_000
+#: The most replicates that more_replicates asks for; it means "that many or more".
+MOST_REPLICATES = 10_000
 
 
 def checked(values: object, name: str) -> Array:
@@ -54,6 +54,65 @@ def interquartile_mean(values: object, axis: int = -1) -> Array:
     if ((middle[..., 0] == -inf) & (middle[..., -1] == inf)).any():
         raise InputError("interquartile_mean: -inf and inf both in the middle half have no mean; take the median")
     return np.asarray(middle.mean(-1))
+
+
+def optimality_gap(values: object, target: float, axis: int = -1) -> Array:
+    """By how much values miss a target on average, those that reach it by 0; infinite as soon as one value is.
+
+    Agarwal et al. 2021, arXiv:2108.13264, turned so that lower is better: rliable's, of minus values and target.
+    """
+    return np.asarray(np.maximum(checked(values, "optimality_gap") - target, 0.0).mean(axis=axis))
+
+
+def median_interval(values: object, confidence: float = 0.95) -> tuple[float, float]:
+    """Exact interval of the median: two order statistics, whatever the distribution (Conover 1999, section 3.2).
+
+    The k-th lowest and the k-th highest, with the largest k that a binomial count of n halves falls short of with
+    probability (1 - confidence) / 2 at most; -inf to inf where there are too few values, below 6 for 95 %.
+    """
+    ordered = np.sort(np.ravel(checked(values, "median_interval")))
+    n = len(ordered)
+    k = int((stats.binom.cdf(np.arange(n // 2), n, 0.5) <= (1 - confidence) / 2).sum())
+    return (float(ordered[k - 1]), float(ordered[n - k])) if k else (-inf, inf)
+
+
+def interquartile_interval(values: object, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of the interquartile mean: Student's t with the spread of the winsorized values.
+
+    Tukey & McLaughlin 1963, Sankhya A 25, 331-352 (Wilcox 2012, section 4.3), with h values in the middle. Its error is
+    multiplied by sqrt(h / (h - 1)): without that, intervals of 10 lognormal values cover 93 %, with it 94 % or more,
+    and those of normal ones 95 %, as a bootstrap-t does that is wider and random. Where the mean is infinite, from the
+    lower end of the median's interval to infinity.
+    """
+    ordered = np.sort(np.ravel(checked(values, "interquartile_interval")))
+    n = len(ordered)
+    cut = n // 4
+    h = n - 2 * cut
+    middle = float(interquartile_mean(ordered))
+    if not isfinite(middle):
+        return median_interval(ordered, confidence)[0], inf
+    if n < 3:
+        return -inf, inf
+    winsorized = np.clip(ordered, ordered[cut], ordered[n - 1 - cut])
+    scale = float(np.abs(winsorized).max()) or 1.0  # squares of huge or tiny numbers leave the floats
+    error = scale * float((winsorized / scale).std(ddof=1)) * sqrt((n - 1) / (h * (h - 1))) * sqrt(h / (h - 1))
+    half = float(stats.t.ppf((1 + confidence) / 2, h - 1)) * error
+    return middle - half, middle + half
+
+
+def rank_interval(values: Array, step: float, confidence: float = 0.95) -> tuple[Array, Array]:
+    """Student's interval of the mean of every column (n, k) of ranks that move in steps; infinite for one replicate.
+
+    Few replicates may show no spread where there is one, so that two steps in one replicate of n are added to it: the
+    interval covers 94 % or more at 10 and 20 replicates, also next to the first and the last rank.
+    """
+    n = len(values)
+    mean: Array = values.mean(axis=0)
+    if n < 2:
+        return np.full_like(mean, -inf), np.full_like(mean, inf)
+    error = np.sqrt((values.var(axis=0, ddof=1) + (2 * step) ** 2 / n) / n)
+    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * error
+    return mean - half, mean + half
 
 
 @dataclass(frozen=True)
@@ -176,27 +235,27 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float
     return (centre - half if successes else 0.0), (centre + half if successes < trials else 1.0)
 
 
-def more_seeds(differences: object, *, alpha: float = 0.05, power: float = 0.8) -> int:
-    """How many more paired seeds a two-sided t-test at alpha needs to find the mean difference seen, with this power.
+def more_replicates(differences: object, *, alpha: float = 0.05, power: float = 0.8) -> int:
+    """How many more paired replicates a two-sided t-test at alpha with this power needs for the mean difference seen.
 
-    The spread is taken to be the one seen. 0 if there are enough, MOST_SEEDS (10,000) if it takes that many or more,
-    as it does for no difference at all. With fewer than two seeds the spread is unknown: what is missing to two. Where
+    The spread is taken to be the one seen. 0 if there are enough, MOST_REPLICATES (10,000) if it takes that many or
+    more, as it does for no difference at all. With fewer than two the spread is unknown: what is missing to two. Where
     a difference is infinite, signed ranks stand in for all of them (Conover & Iman 1981).
     """
     if not (0 < alpha < 1 and 0 < power < 1):
-        raise InputError(f"more_seeds: alpha {alpha} and power {power} must lie between 0 and 1")
+        raise InputError(f"more_replicates: alpha {alpha} and power {power} must lie between 0 and 1")
     d = np.ravel(np.asarray(differences, float))
     n = len(d)
     if n:
-        checked(d, "more_seeds")
+        checked(d, "more_replicates")
     if n < 2:
         return 2 - n
     d = d if np.isfinite(d).all() else signed_ranks(d)
     d = d / (np.abs(d).max() or 1.0)
     mean, spread = abs(float(d.mean())), float(d.std(ddof=1))
     if mean == 0 or spread == 0:
-        return MOST_SEEDS if mean == 0 else 0
-    return bisect_left(range(n, n + MOST_SEEDS), power, key=lambda m: t_test_power(m, mean / spread, alpha))
+        return MOST_REPLICATES if mean == 0 else 0
+    return bisect_left(range(n, n + MOST_REPLICATES), power, key=lambda m: t_test_power(m, mean / spread, alpha))
 
 
 def t_test_power(n: int, effect: float, alpha: float = 0.05) -> float:

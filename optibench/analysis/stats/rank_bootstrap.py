@@ -1,40 +1,27 @@
-"""Mean ranks under the bootstrap: seeds are drawn again within every problem, the same for all methods."""
+"""Mean ranks under the bootstrap: replicates are drawn again, each with the ranks of all methods on all problems."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from scipy.stats import rankdata
 
 from optibench.plugin.types import Array
 
-REPLICATES = 10_000
-#: Replicates that are computed at a time: what they take stays in the cache.
-CHUNK = 500
+DRAWS = 10_000
 
 
-def mean_ranks(blocks: Sequence[Array], replicates: int = REPLICATES, seed: int = 0) -> Array:
-    """(replicates, methods): the mean over blocks of the ranks of median scores; ``blocks``: (seeds, methods) each.
+def resampled(ranks: Array, draws: int = DRAWS, seed: int = 0) -> Array:
+    """(draws, methods): mean ranks of replicates that are drawn with replacement; ``ranks``: (replicates, methods).
 
-    Efron 1979's bootstrap of paired seeds: a draw of seeds serves every method, as the runs were paired.
+    Efron 1979. Ranks are halves of whole numbers over the number of problems; a draw is a vector of whole counts.
     """
-    total = np.zeros((replicates, blocks[0].shape[1]))
-    for number, block in enumerate(blocks):
-        rng = np.random.default_rng(np.random.SeedSequence([seed, number]))
-        order = np.argsort(np.argsort(block, axis=None, kind="stable"), kind="stable").reshape(block.shape)
-        values = np.sort(block, axis=None)
-        for begin in range(0, replicates, CHUNK):
-            count = min(CHUNK, replicates - begin)
-            drawn = order[rng.integers(len(block), size=(count, len(block)))]  # (count, seeds, methods)
-            middle = (len(block) - 1) // 2
-            medians = values[np.partition(drawn, middle, axis=1)[:, middle]]
-            total[begin : begin + count] += rankdata(medians, axis=1)
-    return total / len(blocks)
+    n = len(ranks)
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)  # (draws, replicates)
+    means: Array = counts @ ranks / n
+    return means
 
 
 def share_first(ranks: Array) -> Array:
     """(methods,): how often each has the lowest mean rank; equals share it."""
-    first = ranks <= ranks.min(axis=1, keepdims=True) + 1e-12
+    first = ranks <= ranks.min(axis=1, keepdims=True) + 1e-9
     share: Array = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
     return share

@@ -15,6 +15,7 @@ from math import inf, sqrt
 import numpy as np
 from scipy import stats
 
+from optibench.analysis.stats.adjust import holm
 from optibench.errors import InputError
 from optibench.plugin.types import Array
 
@@ -70,6 +71,41 @@ def friedman(scores: object) -> Friedman:
         iman_davenport=F,
         p_f=float(stats.f.sf(F, k - 1, (k - 1) * (n - 1))) if F else 1.0,
     )
+
+
+def kendalls_w(scores: object) -> float:
+    """How far problems rank alike, from 0 to 1: Friedman's statistic over its largest value, N (k - 1); ties corrected.
+
+    Kendall & Babington Smith 1939, Ann. Math. Stat. 10, 275-287. 0 for one optimizer.
+    """
+    test = friedman(scores)
+    return test.statistic / (test.n * (test.k - 1)) if test.k > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class Quade:
+    """F with k - 1 and (n - 1)(k - 1) degrees of freedom, and its tail."""
+
+    statistic: float
+    p: float
+
+
+def quade(scores: object) -> Quade:
+    """That k optimizers do not differ over n problems, where problems with a wider range of scores weigh more.
+
+    Quade 1979, JASA 74, 680-683; as in Conover 1999, section 5.8. Scores need one scale on all problems; the range of a
+    problem on which some did not finish is the widest. Inf when all problems rank alike.
+    """
+    r = ranks(scores)
+    n, k = r.shape
+    array = np.asarray(scores, float)
+    low, high = array.min(axis=1), array.max(axis=1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        Q = stats.rankdata(np.where(low == high, 0.0, high - low))
+    S = Q[:, None] * (r - (k + 1) / 2)  # (N, k)
+    A, B = float((S**2).sum()), float((S.sum(axis=0) ** 2).sum()) / n
+    F = _ratio((n - 1) * B, max(A - B, 0.0) if not np.isclose(A, B, rtol=1e-12) else 0.0)
+    return Quade(F, float(stats.f.sf(F, k - 1, (n - 1) * (k - 1))) if F else 1.0)
 
 
 def _spreads(r: Array) -> tuple[float, float]:
@@ -195,36 +231,3 @@ def _pairs(k: int, p: Callable[[Array, Array], Array]) -> Array:
 
 def _holm_pairs(p: Array) -> Array:
     return _pairs(len(p), lambda i, j: holm(p[i, j]))
-
-
-def holm(p: object) -> Array:
-    """p-values (m,) adjusted so that any false rejection at alpha has probability alpha at most, at their own places.
-
-    The i-th smallest times m - i + 1, no less than the ones before, at most 1: Holm 1979, Scand. J. Stat. 6, 65-70.
-    """
-    array = np.asarray(p, float)
-    if array.ndim != 1 or not np.all((array >= 0) & (array <= 1)):
-        raise InputError(f"holm: p-values must be one row of numbers from 0 to 1, not {array}")
-    order = np.argsort(array, kind="stable")
-    adjusted = np.empty_like(array)
-    adjusted[order] = np.minimum(np.maximum.accumulate(array[order] * np.arange(len(array), 0, -1)), 1.0)
-    return adjusted
-
-
-def cliques(mean_ranks: Array, differ: Array) -> list[tuple[int, ...]]:
-    """The bars of a critical-difference diagram (Demšar 2006, figure 1): which are not statistically distinguishable.
-
-    The largest groups of two or more, neighbours by mean rank, in which no pair differs; ``differ`` (k, k) is boolean.
-    Groups and their members come by mean rank, equal ones in the order of their columns, which the numbers name.
-    """
-    order = np.argsort(mean_ranks, kind="stable")
-    differs = np.asarray(differ, bool)[np.ix_(order, order)]
-    groups, reached = [], 1
-    for start in range(len(order)):
-        stop = start + 1
-        while stop < len(order) and not differs[stop, start:stop].any():
-            stop += 1
-        if stop > max(reached, start + 1):
-            groups.append(tuple(int(index) for index in order[start:stop]))
-            reached = stop
-    return groups

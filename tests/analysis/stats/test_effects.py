@@ -1,24 +1,14 @@
 """Effect sizes against double loops, and what must hold whatever the scores are."""
 
-from itertools import product
 from math import inf, isnan, nan
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
-from optibench.analysis.stats.effects import (
-    a12,
-    cliffs_delta,
-    differences,
-    paired,
-    probability_of_improvement,
-    wilcoxon,
-    win_tie_loss,
-)
-from optibench.analysis.stats.intervals import bootstrap, more_seeds
+from optibench.analysis.stats.effects import a12, cliffs_delta, paired, probability_of_improvement, win_tie_loss
+from optibench.analysis.stats.signed_rank import differences, hodges_lehmann, wilcoxon
 from optibench.errors import InputError
 
 values = st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0, 7.0, inf])
@@ -78,121 +68,79 @@ def test_nan_and_scores_of_unequal_number_are_refused():
             call([1, 2], [1, 2, 3])
 
 
-# wilcoxon
-
-
-@pytest.mark.parametrize("n", [1, 2, 6, 20, 50, 51, 80])
-def test_wilcoxon_is_scipys(n):
-    d = np.random.default_rng(n).normal(0.3, 1, size=n)
-    assert wilcoxon(d) == pytest.approx(stats.wilcoxon(d).pvalue)
-
-
-@given(st.lists(st.sampled_from([-inf, -2.0, -1.0, 1.0, 2.0, inf]), min_size=1, max_size=8))
-def test_wilcoxon_with_ties_counts_all_signs_that_chance_could_give(d):
-    ranks = stats.rankdata(np.abs(d))
-    sums = np.array([ranks @ signs for signs in product([-1, 1], repeat=len(d))])
-    assert wilcoxon(d) == pytest.approx(np.mean(np.abs(sums) >= abs(ranks @ np.sign(d))))
-
-
-def test_wilcoxon_leaves_zeros_out_and_ranks_infinity_as_the_largest():
-    assert wilcoxon([0, 0, 1, -2, 3, -4, 5]) == wilcoxon([1, -2, 3, -4, 5]) == 26 / 32
-    assert wilcoxon([1, -2, 3, inf]) == wilcoxon([1, -2, 3, 4]) != wilcoxon([inf, -2, 3, -1])
-    assert wilcoxon([-1, -2, -3, -4, -5, -inf]) == pytest.approx(2 / 2**6)  # all of one sign, two-sided
-
-
-@given(st.lists(st.sampled_from([-inf, -1.0, 0.0, 1.0, 2.0, inf]), min_size=1, max_size=9))
-def test_wilcoxon_is_a_probability_and_does_not_care_for_the_sign(d):
-    p = wilcoxon(d)
-    assert 0 < p <= 1 and wilcoxon([-x for x in d]) == pytest.approx(p)
-
-
-@pytest.mark.parametrize("n", [1, 2, 10])
-def test_no_difference_at_all_has_p_one(n):
-    assert wilcoxon(np.zeros(n)) == 1.0
-
-
 # paired
 
 
-def test_finite_pairs_are_compared_by_the_mean_difference():
+def test_pairs_have_the_interval_and_the_test_that_belong_together():
     rng = np.random.default_rng(0)
     b = rng.exponential(size=20)
     a = b - 0.5 + 0.3 * rng.normal(size=20)
-    result = paired(a, b, replicates=2000, seed=4)
-    interval = bootstrap(a - b, lambda strata: strata[0].mean(-1), replicates=2000, seed=4)
-    assert (result.low, result.high) == pytest.approx((interval.low, interval.high)) and (
-        result.statistic,
-        result.method,
-    ) == ("mean", "bca")
-    assert result.mean == pytest.approx(np.mean(a - b)) and result.median == pytest.approx(np.median(a - b))
-    assert result.n == 20 and result.p == wilcoxon(a - b) and result.more == more_seeds(a - b)
+    result = paired(a, b)
+    assert (result.low, result.estimate, result.high) == hodges_lehmann(a - b)
+    assert result.n == 20 and result.p == wilcoxon(a - b) and result.median == pytest.approx(np.median(a - b))
     assert result.better == "a" and result.high < 0
 
 
 def test_less_confidence_makes_a_narrower_interval():
     a, b = np.random.default_rng(0).exponential(size=(2, 15))
-    half, most = paired(a, b, confidence=0.5, replicates=500), paired(a, b, confidence=0.99, replicates=500)
+    half, most = paired(a, b, confidence=0.5), paired(a, b, confidence=0.99)
     assert most.low < half.low < half.high < most.high
 
 
 @pytest.mark.parametrize("shift, better", [(-1.0, "a"), (1.0, "b"), (0.0, "")])
 def test_better_is_the_lower_one_if_the_interval_excludes_no_difference(shift, better):
     z = np.random.default_rng(3).normal(size=25)
-    assert paired(z - z.mean() + shift, np.zeros(25), replicates=500).better == better
+    assert paired(z - z.mean() + shift, np.zeros(25)).better == better
 
 
-def test_diverged_runs_make_it_the_median():
+def test_diverged_runs_are_the_largest_differences():
     a, b = np.arange(12.0), np.arange(12.0) + 1
     b[3] = inf
-    result = paired(a, b, replicates=500)
-    assert result.mean == -inf and result.median == -1 and result.statistic == "median" and result.better == "a"
+    result = paired(a, b)
+    assert result.median == result.estimate == -1 and result.better == "a"
     b[3:] = inf
-    result = paired(a, b, replicates=500)
-    assert result.median == -inf and result.low == -inf and result.better == "a"
+    result = paired(a, b)
+    assert result.median == result.estimate == -inf and result.low == -inf and result.better == "a"
 
 
-def test_infinite_differences_both_ways_have_no_mean_and_decide_nothing():
-    result = paired([inf, 1, inf, 1], [1, inf, 1, inf], replicates=500)
-    assert isnan(result.mean) and result.median == 0 and result.better == "" and result.p == 1
+def test_infinite_differences_both_ways_decide_nothing():
+    result = paired([inf, 1, inf, 1], [1, inf, 1, inf])
+    assert result.median == result.estimate == 0 and result.better == "" and result.p == 1
     assert (result.low, result.high) == (-inf, inf)
 
 
 def test_one_pair_decides_nothing():
     for a, b in [(1, 5), (inf, 1), (2, 2)]:
         result = paired([a], [b])
-        assert (result.n, result.low, result.high, result.p, result.better, result.more) == (1, -inf, inf, 1, "", 1)
+        assert (result.n, result.low, result.high, result.p, result.better) == (1, -inf, inf, 1, "")
 
 
 @pytest.mark.parametrize("value", [2.0, inf])
-def test_equal_scores_cannot_be_told_apart(value):
-    result = paired([value] * 5, [value] * 5)
-    assert (result.median, result.mean, result.low, result.high, result.p, result.better) == (0, 0, 0, 0, 1, "")
+def test_equal_scores_do_not_differ(value):
+    result = paired([value] * 7, [value] * 7)
+    assert (result.median, result.estimate, result.low, result.high, result.p, result.better) == (0, 0, 0, 0, 1, "")
 
 
-def test_huge_finite_scores_do_not_overflow_the_mean():
-    result = paired([0.0] * 9, [1e308, 1.1e308, 1.2e308] * 3, replicates=200)
-    assert result.mean == pytest.approx(-1.1e308) and result.better == "a" and result.high < 0
+def test_huge_finite_scores_do_not_overflow():
+    result = paired([0.0] * 9, [1e308, 1.1e308, 1.2e308] * 3)
+    assert result.estimate == pytest.approx(-1.1e308) and result.better == "a" and result.high < 0
 
 
-@settings(deadline=None)  # the first call is the slow one
-@given(pairs, st.integers(0, 3))
-def test_swapping_a_and_b_swaps_the_signs_and_nothing_else(both, seed):
+@given(pairs)
+def test_swapping_a_and_b_swaps_the_signs_and_nothing_else(both):
     a, b = both
-    there, back = paired(a, b, replicates=50, seed=seed), paired(b, a, replicates=50, seed=seed)
-    assert (there.low, there.high, there.median) == pytest.approx((-back.high, -back.low, -back.median))
-    assert there.mean == pytest.approx(-back.mean, nan_ok=True) and there.p == pytest.approx(back.p)
-    assert there.more == back.more and (there.statistic, there.method) == (back.statistic, back.method)
-    assert {"a": "b", "b": "a", "": ""}[there.better] == back.better
+    there, back = paired(a, b), paired(b, a)
+    assert (there.low, there.estimate, there.high, there.median) == (
+        -back.high,
+        -back.estimate,
+        -back.low,
+        -back.median,
+    )
+    assert there.p == back.p and {"a": "b", "b": "a", "": ""}[there.better] == back.better
     assert not any(isnan(x) for x in (there.low, there.high, there.median, there.p))
-
-
-def test_the_same_seed_gives_the_same_comparison_and_another_another():
-    a, b = np.random.default_rng(0).exponential(size=(2, 15))
-    assert paired(a, b, replicates=300, seed=1) == paired(a, b, replicates=300, seed=1)
-    assert paired(a, b, replicates=300, seed=1) != paired(a, b, replicates=300, seed=2)
 
 
 def test_scores_are_left_as_they_were():
     a, b = np.random.default_rng(0).exponential(size=(2, 6))
     a.setflags(write=False), b.setflags(write=False)
-    paired(a, b, replicates=50), a12(a, b), win_tie_loss(a, b)
+    paired(a, b), a12(a, b), win_tie_loss(a, b)

@@ -11,14 +11,14 @@ from scipy import stats
 
 from optibench.analysis.stats.intervals import (
     CHUNK,
-    MOST_SEEDS,
+    MOST_REPLICATES,
     acceleration,
     bias,
     bootstrap,
     checked,
     distribution,
     interquartile_mean,
-    more_seeds,
+    more_replicates,
     quantile,
     resample,
     signed_ranks,
@@ -337,16 +337,16 @@ def standard(n, effect):
 
 
 @pytest.mark.parametrize("effect, pairs", [(0.2, 199), (0.5, 34), (0.8, 15)])  # as in G*Power: paired, two-sided
-def test_more_seeds_makes_up_to_the_textbook_number_of_pairs(effect, pairs):
-    assert more_seeds(standard(10, effect)) == more_seeds(-standard(10, effect)) == pairs - 10
-    assert more_seeds(standard(10, effect) * 1e300) == pairs - 10
-    assert more_seeds(standard(300, effect)) == 0
+def test_more_replicates_makes_up_to_the_textbook_number_of_pairs(effect, pairs):
+    assert more_replicates(standard(10, effect)) == more_replicates(-standard(10, effect)) == pairs - 10
+    assert more_replicates(standard(10, effect) * 1e300) == pairs - 10
+    assert more_replicates(standard(300, effect)) == 0
 
 
-def test_more_seeds_is_the_fewest_with_the_power():
+def test_more_replicates_is_the_fewest_with_the_power():
     d = standard(6, 0.4)
     for alpha, power in [(0.05, 0.8), (0.01, 0.9), (0.05, 0.5)]:
-        n = 6 + more_seeds(d, alpha=alpha, power=power)
+        n = 6 + more_replicates(d, alpha=alpha, power=power)
         assert t_test_power(n, 0.4, alpha) >= power > t_test_power(n - 1, 0.4, alpha)
 
 
@@ -363,17 +363,19 @@ def test_power_never_falls_nor_fails_as_seeds_are_added():
         assert np.isfinite(powers).all() and (np.diff(powers) > -1e-9).all()
 
 
-def test_more_seeds_on_degenerate_differences():
-    assert more_seeds([]) == 2 and more_seeds([3]) == 1 and more_seeds([inf]) == 1
-    assert more_seeds([0, 0, 0]) == more_seeds([1, -1]) == more_seeds(standard(10, 1e-6)) == MOST_SEEDS
-    assert more_seeds([2, 2, 2]) == 0 and more_seeds([inf, inf, inf]) == 0
-    assert more_seeds([inf, -inf]) == MOST_SEEDS
-    assert more_seeds([-inf, 1, 2, -3]) == more_seeds([-4, 1, 2, -3])
+def test_more_replicates_on_degenerate_differences():
+    assert more_replicates([]) == 2 and more_replicates([3]) == 1 and more_replicates([inf]) == 1
+    assert (
+        more_replicates([0, 0, 0]) == more_replicates([1, -1]) == more_replicates(standard(10, 1e-6)) == MOST_REPLICATES
+    )
+    assert more_replicates([2, 2, 2]) == 0 and more_replicates([inf, inf, inf]) == 0
+    assert more_replicates([inf, -inf]) == MOST_REPLICATES
+    assert more_replicates([-inf, 1, 2, -3]) == more_replicates([-4, 1, 2, -3])
     for bad in ({"alpha": 0}, {"power": 1}):
-        with pytest.raises(InputError, match="more_seeds"):
-            more_seeds([1, 2], **bad)
+        with pytest.raises(InputError, match="more_replicates"):
+            more_replicates([1, 2], **bad)
     with pytest.raises(InputError, match="NaN"):
-        more_seeds([1, nan])
+        more_replicates([1, nan])
 
 
 def test_signed_ranks_put_infinity_last_and_share_ties():

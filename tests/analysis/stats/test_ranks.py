@@ -7,16 +7,17 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from optibench.analysis.stats.adjust import benjamini_hochberg, fewest, holm, replicates_needed
 from optibench.analysis.stats.ranks import (
     bonferroni_dunn,
     bonferroni_dunn_difference,
-    cliques,
     conover,
     conover_holm,
     critical_difference,
     friedman,
-    holm,
+    kendalls_w,
     nemenyi,
+    quade,
     ranks,
     siegel,
     siegel_holm,
@@ -116,6 +117,65 @@ def test_bonferroni_dunn_of_demsar_names_the_last_against_the_first_at_ten_perce
     p = bonferroni_dunn(DEMSAR, 0)
     close(p, np.minimum(1, 3 * siegel(DEMSAR)[0]))
     assert p[0] == 1 and 0.04 < p[3] < 0.05 < p[1] < 0.10 and p[2] == 1
+
+
+def test_quade_of_conover():
+    """Conover 1999, page 375: sales of five brands of a lotion in seven stores; from the help of R's quade.test."""
+    sales = [
+        [5, 4, 7, 10, 12], [1, 3, 1, 0, 2], [16, 12, 22, 22, 35], [5, 4, 3, 5, 4], [10, 9, 7, 13, 10],
+        [19, 18, 28, 37, 58], [10, 7, 6, 8, 7],
+    ]  # fmt: skip
+    test = quade(sales)
+    close([test.statistic, test.p], [3.8293, 0.01519], rtol=1e-3)
+
+
+def test_quade_ranks_the_widest_problem_highest_and_knows_the_extremes():
+    assert quade([[1, 2, 3], [1, 2, 3]]).p == 0 and quade(np.ones((4, 3))).p == 1
+    finite = quade([[1.0, 2, 9], [3, 2, 2.5], [1, 1, 4]])
+    assert quade([[1.0, 2, inf], [3, 2, 2.5], [1, 1, 4]]) == finite  # a run that did not finish makes the widest range
+    assert quade([[5.0], [6.0]]).p == 1
+
+
+@quick
+@given(tables)
+def test_kendalls_w_is_the_mean_correlation_of_ranks(scores):
+    """W = ((N - 1) r + 1) / N with r the mean of Spearman's correlations: Kendall & Gibbons 1990, section 6.2."""
+    n, k = scores.shape
+    r = ranks(scores)
+    assert 0 <= kendalls_w(scores) <= 1 + 1e-12
+    if n > 1 and k > 1 and all(len(set(row)) == k for row in r):
+        correlations = np.corrcoef(r)[np.triu_indices(n, 1)]
+        close(kendalls_w(scores), ((n - 1) * correlations.mean() + 1) / n, atol=1e-12)
+
+
+def test_kendalls_w_of_zar():
+    close(kendalls_w(ZAR), friedman(ZAR).statistic / 15)
+    assert kendalls_w([[1, 2, 3]] * 4) == 1
+
+
+def test_benjamini_hochberg_is_scipys():
+    rng = np.random.default_rng(3)
+    for m in (0, 1, 2, 5, 40):
+        p = np.round(rng.uniform(size=m) ** 3, 2)
+        close(benjamini_hochberg(p), stats.false_discovery_control(p) if m else p)
+
+
+@pytest.mark.parametrize("tests", [1, 2, 3, 7, 28, 224])
+@pytest.mark.parametrize("level", [0.05, 0.025])
+def test_the_fewest_replicates_that_a_significant_difference_takes(tests, level):
+    n = fewest(tests, level)
+    assert 2.0 ** (1 - n) * tests < level <= 2.0 ** (2 - n) * tests
+
+
+def test_replicates_needed():
+    assert [replicates_needed(*each) for each in [(2, 1), (2, 2), (6, 8), (8, 8), (12, 20), (1, 5)]] == [
+        6,
+        8,
+        14,
+        15,
+        17,
+        1,
+    ]
 
 
 def test_holm_by_hand():
@@ -265,17 +325,6 @@ def test_ranks_of_a_problem_sum_to_the_same(scores):
 
 
 @quick
-@given(tables, st.data())
-def test_a_duplicate_is_in_one_clique_with_its_twin(scores, data):
-    twin = data.draw(st.integers(0, scores.shape[1] - 1))
-    doubled = np.insert(scores, twin, scores[:, twin], axis=1)  # columns twin and twin + 1
-    for p in (nemenyi(doubled), wilcoxon_holm(doubled)):
-        assert p[twin, twin + 1] == 1
-        groups = cliques(friedman(doubled).mean_ranks, p < 0.05)
-        assert any({twin, twin + 1} <= set(group) for group in groups)
-
-
-@quick
 @given(arrays(float, st.integers(0, 12), elements=st.floats(0, 1)))
 def test_holm_keeps_the_order_and_only_raises(p):
     adjusted = holm(p)
@@ -284,46 +333,3 @@ def test_holm_keeps_the_order_and_only_raises(p):
     assert np.all(adjusted <= np.minimum(1, p * len(p)))  # never more than Bonferroni's
     for i in range(len(p)):  # rejected at alpha: so are all smaller ones, each at alpha over how many are left
         close(adjusted[order[i]], min(1, max(p[order[j]] * (len(p) - j) for j in range(i + 1))))
-
-
-# Cliques
-
-
-def apart(k, *pairs):
-    differ = np.zeros((k, k), bool)
-    for i, j in pairs:
-        differ[i, j] = differ[j, i] = True
-    return differ
-
-
-def test_cliques_by_hand():
-    means = np.array([4.0, 1.0, 3.0, 2.0])  # in order: 1, 3, 2, 0
-    assert cliques(means, apart(4)) == [(1, 3, 2, 0)]
-    assert cliques(means, apart(4, (1, 0))) == [(1, 3, 2), (3, 2, 0)]
-    assert cliques(means, apart(4, (1, 0), (1, 2), (3, 0))) == [(1, 3), (3, 2), (2, 0)]
-    assert cliques(means, apart(4, (1, 3), (1, 0), (1, 2))) == [(3, 2, 0)]
-    assert cliques(means, apart(4, (3, 2))) == [(1, 3), (2, 0)]  # not (1, 3, 2, 0): a pair within differs
-    assert cliques(means, ~np.eye(4, dtype=bool)) == []
-    assert cliques(np.array([1.0]), apart(1)) == [] == cliques(np.array([]), apart(0))
-
-
-def test_equal_mean_ranks_come_in_the_order_of_columns():
-    assert cliques(np.array([2.0, 1.0, 2.0, 2.0]), apart(4, (1, 3))) == [(1, 0, 2), (0, 2, 3)]
-
-
-def test_the_cliques_of_demsar():
-    assert cliques(friedman(DEMSAR).mean_ranks, nemenyi(DEMSAR) < 0.05) == [(3, 1, 2, 0)]
-    assert cliques(friedman(DEMSAR).mean_ranks, nemenyi(DEMSAR) < 0.10) == [(3, 1, 2), (2, 0)]
-
-
-@quick
-@given(st.integers(1, 6), st.data())
-def test_cliques_are_all_and_only_the_maximal_runs_without_a_difference(k, data):
-    means = np.array(data.draw(st.lists(st.sampled_from([1.0, 1.5, 2.0, 3.0]), min_size=k, max_size=k)))
-    upper = np.triu(data.draw(arrays(bool, (k, k))), 1)
-    differ, order = upper | upper.T, np.argsort(means, kind="stable").tolist()
-    runs = [
-        order[a:b] for a in range(k) for b in range(a + 2, k + 1) if not differ[np.ix_(order[a:b], order[a:b])].any()
-    ]
-    maximal = [tuple(run) for run in runs if not any(set(run) < set(other) for other in runs)]
-    assert cliques(means, differ) == maximal
