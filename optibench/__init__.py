@@ -39,7 +39,7 @@ __version__ = VERSION
 __all__ = [
     "Figure", "InputError", "LearningRates", "OptimizerLike", "PluginError", "Problem", "ProblemLike", "ScheduleLike",
     "StoreError", "Suite", "activation", "blocks_of", "executor", "from_frame", "hookimpl", "load", "loss", "metric",
-    "minimize", "optimizer", "problem", "run", "schedule", "wrapper",
+    "minimize", "optimizer", "problem", "replicate", "run", "schedule", "wrapper",
 ]  # fmt: skip
 
 
@@ -70,6 +70,25 @@ def run(
         problems, optimizers, settings, workers=workers, timeout=timeout, executor=executor, out=out, plugins=plugins,
         modules=modules,
     )  # fmt: skip
+
+
+def replicate(
+    folder: str | Path,
+    *,
+    workers: int | None = 1,
+    timeout: float | None = None,
+    out: str | Path | None = None,
+    plugins: str | Path | Sequence[str | Path] = (),
+    modules: str | Sequence[str] = (),
+) -> pd.DataFrame:
+    """Run the experiment in ``folder`` again on seeds that are not used there: one row a claim, and what became of it.
+
+    A claim is a significant pair of methods: problem, better, worse; ``again`` is who is significantly better now, and
+    ``outcome`` is confirmed, not confirmed or contradicted. Results go to ``out``, or to ``<folder>-replication``.
+    """
+    from optibench.api import replicate  # brings pandas
+
+    return replicate(folder, workers=workers, timeout=timeout, out=out, plugins=plugins, modules=modules)
 
 
 def load(path: str | Path) -> Results:

@@ -14,6 +14,7 @@ from optibench.analysis.declaration import analyses, analysis
 from optibench.analysis.foreign import from_table, read_csv
 from optibench.analysis.leaderboard import leaderboard, overall
 from optibench.analysis.pairs import pairwise
+from optibench.analysis.replication import claims
 from optibench.analysis.sensitivity import sensitivity
 from optibench.analysis.stability import crossings, stability
 from optibench.analysis.tuning import expected, tuning
@@ -264,6 +265,10 @@ class Results(Compared):
     def why(self, **filters: Unpack[Filters]) -> pd.DataFrame:
         """One row a run that ended badly or slowly, those of tuning too, with a sentence that says why."""
         return explain_runs.explained(self.some(**filters))
+
+    def claims(self, replication: Compared) -> pd.DataFrame:
+        """One row a significant pair of these results, and whether an independent replication confirms it."""
+        return claims(pairwise(self.compare()), pairwise(replication.compare()))
 
     def tables(self) -> dict[str, pd.DataFrame]:
         """The frame of every analysis by its name."""
