@@ -30,6 +30,7 @@ from optibench.plugin.types import AnyFunction, Array
 from optibench.plugin.wrapper import wrapper
 
 if TYPE_CHECKING:
+    import pandas as pd
     from scipy.optimize import OptimizeResult
 
     from optibench.results import Results
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 __version__ = VERSION
 __all__ = [
     "Figure", "InputError", "LearningRates", "OptimizerLike", "PluginError", "Problem", "ProblemLike", "ScheduleLike",
-    "StoreError", "Suite", "activation", "blocks_of", "executor", "hookimpl", "load", "loss", "metric", "minimize",
-    "optimizer", "problem", "run", "schedule", "wrapper",
+    "StoreError", "Suite", "activation", "blocks_of", "executor", "from_frame", "hookimpl", "load", "loss", "metric",
+    "minimize", "optimizer", "problem", "replicate", "run", "schedule", "wrapper",
 ]  # fmt: skip
 
 
@@ -71,11 +72,41 @@ def run(
     )  # fmt: skip
 
 
-def load(folder: str | Path) -> Results:
-    """The results of a folder that ``run`` or the command line has filled."""
+def replicate(
+    folder: str | Path,
+    *,
+    workers: int | None = 1,
+    timeout: float | None = None,
+    out: str | Path | None = None,
+    plugins: str | Path | Sequence[str | Path] = (),
+    modules: str | Sequence[str] = (),
+) -> pd.DataFrame:
+    """Run the experiment in ``folder`` again on seeds that are not used there: one row a claim, and what became of it.
+
+    A claim is a significant pair of methods: problem, better, worse; ``again`` is who is significantly better now, and
+    ``outcome`` is confirmed, not confirmed or contradicted. Results go to ``out``, or to ``<folder>-replication``.
+    """
+    from optibench.api import replicate  # brings pandas
+
+    return replicate(folder, workers=workers, timeout=timeout, out=out, plugins=plugins, modules=modules)
+
+
+def load(path: str | Path) -> Results:
+    """The results of a folder that ``run`` or the command line has filled, or of a CSV file as ``from_frame`` reads."""
     from optibench.results import load  # brings pandas
 
-    return load(folder)
+    return load(path)
+
+
+def from_frame(frame: pd.DataFrame, name: str = "table") -> Results:
+    """Results from elsewhere, with every analysis and a report; the caveats say what the table does not tell.
+
+    Columns: problem, optimizer, seed, loss, and if known status, test_loss, test_accuracy, lr, costs and more. One row
+    a run, or with a column ``step`` one row a recorded point. Numbers of an unknown name are metrics.
+    """
+    from optibench.results import from_frame  # brings pandas
+
+    return from_frame(frame, name)
 
 
 @takes(TRANSFORMS, only=False)

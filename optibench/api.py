@@ -1,4 +1,4 @@
-"""What ``optibench.run`` does: pieces and names to a registry, an experiment and its results."""
+"""What ``optibench.run`` and ``replicate`` do: pieces and names to a registry, an experiment and its results."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from optibench.errors import SettingError
+import pandas as pd
+
+from optibench.errors import SettingError, StoreError
 from optibench.experiment.choices import OptimizerLike, ProblemLike, listed
 from optibench.experiment.resolve import resolve
+from optibench.experiment.settings import Experiment
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, ProblemFactory
 from optibench.plugin.registry import Registry, Sources, registry
 from optibench.results import Results, load
+from optibench.runner.replication import beside, replication
 from optibench.runner.run import execute
 
 PIECES = {"problem": Problem | ProblemFactory, "optimizer": Optimizer}
@@ -46,6 +50,36 @@ def run_experiment(
         results = load(folder)
         results.surfaces  # noqa: B018  a cached property that reads files: now, before the folder goes
         return results
+
+
+def replicate(
+    folder: str | Path,
+    *,
+    workers: int | None,
+    timeout: float | None,
+    out: str | Path | None,
+    plugins: str | Path | Sequence[str | Path],
+    modules: str | Sequence[str],
+) -> pd.DataFrame:
+    """Run the replication of a folder, and compare its claims."""
+    known = registry(Sources(tuple(map(str, listed(plugins))), tuple(map(str, listed(modules)))))
+    first, experiment, target = to_replicate(Path(folder), out, known)
+    executor = "inline" if workers == 1 else None  # as run_experiment
+    execute(experiment, known, target, workers=workers, timeout=timeout, executor=executor)
+    return first.claims(load(target))
+
+
+def to_replicate(folder: Path, out: str | Path | None, known: Registry) -> tuple[Results, Experiment, Path]:
+    """The results whose claims are tested, the experiment that tests them, and the folder that it goes to."""
+    if folder.is_file():
+        raise StoreError(f"'{folder}' is a table, which does not say how to run the experiment again; give a folder")
+    first = load(folder)
+    if first.compare().tuning == "best":
+        raise StoreError(f"'{folder}' has no evaluation runs yet; finish the experiment by the command that began it")
+    experiment, target = replication(folder, known), Path(out) if out else beside(folder)
+    if target.resolve() == folder.resolve():
+        raise StoreError(f"'{target}' holds the results that are to be replicated; choose another folder by --out")
+    return first, experiment, target
 
 
 def _registry(sources: Sources, pieces: Mapping[str, Sequence[object]]) -> Registry:

@@ -11,13 +11,17 @@ import pandas as pd
 from optibench.analysis import explain_runs, profiles, time_to_target
 from optibench.analysis.comparison import Compared, Filters
 from optibench.analysis.declaration import analyses, analysis
+from optibench.analysis.foreign import from_table, read_csv
 from optibench.analysis.leaderboard import leaderboard, overall
 from optibench.analysis.pairs import pairwise
+from optibench.analysis.replication import claims
 from optibench.analysis.sensitivity import sensitivity
 from optibench.analysis.stability import crossings, stability
 from optibench.analysis.tuning import expected, tuning
 from optibench.analysis.verdict import verdict
+from optibench.errors import StoreError
 from optibench.plugin.figure import Figure
+from optibench.runner.store import RUNS
 
 PROBLEM = {"problem": "the problem"}
 METHOD = {"optimizer": "the method: an optimizer, or a level of the factor that is compared"}
@@ -270,6 +274,10 @@ class Results(Compared):
         """One row a run that ended badly or slowly, with a sentence that says why; tuning runs by status."""
         return explain_runs.explained(self.some(**filters))
 
+    def claims(self, replication: Compared) -> pd.DataFrame:
+        """One row a significant pair of these results, and whether an independent replication confirms it."""
+        return claims(pairwise(self.compare()), pairwise(replication.compare()))
+
     def tables(self) -> dict[str, pd.DataFrame]:
         """The frame of every analysis by its name."""
         return {name: getattr(self, name)() for name in analyses(type(self))}
@@ -279,10 +287,20 @@ class Results(Compared):
         from optibench.plugin.registry import registry
         from optibench.report.page import write_report
 
-        shown = list(registry()["figure"].values()) if figures is None else figures
-        return write_report(self, self.tables(), Path(folder or self.folder), shown)
+        shown, target = list(registry()["figure"].values()) if figures is None else figures, Path(folder or self.folder)
+        if self.unsaid and (target / RUNS).is_dir():
+            raise StoreError(f"'{target}' holds results of its own; choose another folder for the report of the table")
+        return write_report(self, self.tables(), target, shown)
 
 
-def load(folder: Path | str) -> Results:
-    """Read a folder; of the runs in it, those of the experiment that was last run there."""
-    return Results.read(folder)
+def load(path: Path | str) -> Results:
+    """Read a folder, of its runs those of the experiment that was last run there; or a table from elsewhere, a file."""
+    path = Path(path)
+    if path.is_dir() or not (path.is_file() or path.suffix == ".csv"):
+        return Results.read(path)
+    return from_table(Results, read_csv(path), str(path))
+
+
+def from_frame(frame: pd.DataFrame, name: str = "table") -> Results:
+    """The results in a table from elsewhere: a row a run, or with a column ``step`` a row a recorded point."""
+    return from_table(Results, frame, name)

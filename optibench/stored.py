@@ -92,6 +92,7 @@ class Stored:
     selection: tuple[str, ...] | None = field(default=None, repr=False)
     points: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)  # a row a run: lists of what was recorded
     hyperparameters: tuple[str, ...] = ("lr",)  # the columns of runs that are hyperparameters or options
+    unsaid: tuple[str, ...] = ()  # of a table from elsewhere: what it does not say, one caveat each
 
     @classmethod
     def read(cls, folder: Path | str) -> Self:

@@ -8,7 +8,7 @@ column ``seed`` is the replicate: methods are paired in it, and replicates are i
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypedDict, Unpack
 
@@ -158,7 +158,8 @@ class Compared(Stored):
         wanted = _wanted(filters)
         key = (filters.get("tuning"), *wanted)
         if key not in self.comparisons:
-            self.comparisons[key] = compare(self.reported, self.factor, filters.get("tuning"), *wanted)
+            made = compare(self.reported, self.factor, filters.get("tuning"), *wanted)
+            self.comparisons[key] = replace(made, caveats=[*made.caveats, *self.unsaid])
         return self.comparisons[key]
 
     def some(self, **filters: Unpack[Filters]) -> pd.DataFrame:

@@ -34,7 +34,7 @@ def _along(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     runs = runs.rename(columns={"steps": "all_steps", "seconds": "all_seconds"})
     points = stored.curves.drop(columns=["problem", "optimizer", "seed"])
     frame = points[points["id"].isin(runs["id"])].merge(runs, on="id")
-    examples = frame["batch"].astype(float).clip(lower=1)
+    examples = frame["batch"].astype(float).fillna(1).clip(lower=1)
     counts = frame[["gradient_evaluations", "value_evaluations", "hessian_products"]]
     counted = counts.astype(float).sum(axis=1)
     held_out = frame["test_loss"] if "test_loss" in frame else pd.Series(np.nan, index=frame.index)
@@ -50,14 +50,16 @@ def at_cost(stored: Stored, comparison: Comparison, unit: str = COST, share: flo
     """The comparison at equal cost: every run's last recorded value within it.
 
     The cost is this share of what the method that spent least has spent on the problem; a run that had diverged by
-    then is infinitely bad.
+    then is infinitely bad. A problem is left out if a method has points there, but none within the cost.
     """
     points = along(stored, comparison)
     last = points.drop_duplicates("id", keep="last").set_index("id")
     ends = last.groupby(["problem", "optimizer"])[unit].max().groupby("problem").min()
     limit = points["problem"].map(ends).astype(float) * share
     within = points[points[unit] <= limit * (1 + 1e-9)].drop_duplicates("id", keep="last").set_index("id")
-    value = within["value"].reindex(comparison.rows["id"])
+    methods, early = (frame.groupby("problem")["optimizer"].nunique() for frame in (last, within))
+    rows = comparison.rows[comparison.rows["problem"].isin(methods.index[methods == early.reindex(methods.index)])]
+    value = within["value"].reindex(rows["id"])
     gone = last["status"].ne("finished") & (last[unit] <= last["problem"].map(ends).astype(float) * share)
-    value = value.where(~gone.reindex(comparison.rows["id"], fill_value=True), np.inf).fillna(np.inf)
-    return replace(comparison, rows=comparison.rows.assign(score=value.to_numpy()), caveats=[], made={})
+    value = value.where(~gone.reindex(rows["id"], fill_value=True), np.inf).fillna(np.inf)
+    return replace(comparison, rows=rows.assign(score=value.to_numpy()), caveats=[], made={})

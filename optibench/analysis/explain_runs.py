@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isnan
 from typing import NamedTuple
 
 import numpy as np
@@ -96,6 +97,8 @@ def _broken(row: Facts) -> Cause | None:
 def _diverged(row: Facts) -> Cause | None:
     if row["status"] != "diverged":
         return None
+    if isnan(_value(row, "diverged_at")):
+        return Cause("diverged", "diverged, at a step that was not recorded")
     return Cause("diverged", f"diverged at step {row['diverged_at']:.0f}: {_why_diverged(row)}")
 
 

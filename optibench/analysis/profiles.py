@@ -75,6 +75,8 @@ def _area(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     for _, part in points.groupby("problem"):
         usable = part.loc[np.isfinite(part["gap"]), "gap"]
         high, low = float(part.loc[part["step"] == 0, "gap"].median()), float(usable.min())
+        if not np.isfinite(high):
+            continue  # the start was not recorded, in a table from elsewhere
         budget = float(part[COST].max())
         for (name, _), run in part.groupby(["optimizer", "id"]):
             area = area_over_curve(run[COST].to_numpy(float), run["gap"].to_numpy(float), low, high, budget)

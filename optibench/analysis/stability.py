@@ -48,7 +48,8 @@ def stability(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     rows = [Variation("as run", comparison.tuning, now)]
 
     def add(varied: str, level: str, other: Comparison, left_out: str = "") -> None:
-        leading = leaders(other)
+        if not (leading := leaders(other)):
+            return  # nothing was measured in this unit
         rows.append(Variation(varied, level, leading, changed=leading != now and now != [left_out]))
 
     if len(comparison.ranks):
@@ -84,10 +85,10 @@ def crossings(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     """Pairs whose medians change order along the budget: problem, who is ahead at the first horizon, who last."""
     early, late = (at_cost(stored, comparison, COST, share) for share in (HORIZONS[0], HORIZONS[-1]))
     rows = []
-    for problem in comparison.complete:
+    for problem in early.complete:
         before, after = lower_median(early.blocks[problem]), lower_median(late.blocks[problem])
-        for i, j in combinations(range(len(comparison.methods)), 2):
+        for i, j in combinations(range(len(early.methods)), 2):
             if (before[i] < before[j] and after[i] > after[j]) or (before[i] > before[j] and after[i] < after[j]):
                 first, last = (i, j) if before[i] < before[j] else (j, i)
-                rows.append((problem, comparison.methods[first], comparison.methods[last]))
+                rows.append((problem, early.methods[first], early.methods[last]))
     return pd.DataFrame(rows, columns=["problem", "ahead_at_first", "ahead_at_last"])

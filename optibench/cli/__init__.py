@@ -12,8 +12,9 @@ import click
 
 VERBS = {
     "run": "run a suite or an experiment file, and write the report",
-    "report": "write the report of a results folder again",
-    "analyse": "print the results of a folder: verdict and tables",
+    "report": "write the report of a results folder again, or of a table",
+    "analyse": "print the results of a folder or a table: verdict and tables",
+    "replicate": "run an experiment again on fresh seeds, and say which claims come out again",
     "list": "list registered plugins, one line each",
     "plugins": "list where plugins come from, and which failed to load",
     "verify": "check optimizers against reference traces, limiting cases and the contract",

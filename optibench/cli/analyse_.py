@@ -1,4 +1,4 @@
-"""optibench analyse DIR: the numbers of a folder of results, in words and tables."""
+"""optibench analyse DIR: the numbers of a folder of results, or of a table from elsewhere, in words and tables."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Analyse(click.Command):
 
 
 @click.command("analyse", cls=Analyse)
-@click.argument("folder", metavar="[DIR]", required=False)
+@click.argument("folder", metavar="[DIR | FILE.csv]", required=False)
 @click.argument("tables", metavar="[TABLE]...", nargs=-1)
 @click.option("--problem", "problems", metavar="NAME", multiple=True, help="Only this problem; repeatable.")
 @click.option("--optimizer", "optimizers", metavar="NAME", multiple=True, help="Only this method; repeatable.")
@@ -38,7 +38,8 @@ def command(
 ) -> None:
     """The results in DIR: verdict, caveats and ranks, or the TABLEs that are named (`all` for every one).
 
-    Without DIR, this help, which lists the tables.
+    FILE.csv is a table from elsewhere with the columns problem, optimizer, seed and loss: one row a run, or with a
+    column step one row a recorded point. Without DIR, this help, which lists the tables.
     """
     if folder is None:
         click.echo(context.get_help())

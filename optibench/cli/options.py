@@ -75,6 +75,20 @@ def read_settings(options: Mapping[str, OptionValue]) -> Facts:
     return given
 
 
+def training_options(command: Command) -> Command:
+    """--workers N and --timeout SECONDS."""
+    command = click.option(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        default=600.0,
+        help="Time limit of a cohort of runs.  [default: 600]",
+    )(command)
+    return click.option(
+        "--workers", type=click.IntRange(1), metavar="N", help="Number of worker processes.  [default: all cores]"
+    )(command)
+
+
 def plugin_options(command: Command) -> Command:
     """--plugins DIR and -p MODULE."""
     command = click.option(

@@ -1,4 +1,4 @@
-"""optibench report DIR: make the report again from the results in a folder."""
+"""optibench report DIR: make the report again from the results in a folder, or the report of a table from elsewhere."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from optibench.cli.options import find, plugin_options
 
 
 @click.command("report")
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR | FILE.csv")
+@click.option("--out", metavar="DIR", help="Folder of the report.  [default: DIR; of FILE.csv, reports/FILE]")
 @plugin_options
-def command(folder: str, folders: tuple[str, ...], modules: tuple[str, ...]) -> None:
-    """Make the report in DIR again from the results that lie there."""
+def command(folder: str, out: str | None, folders: tuple[str, ...], modules: tuple[str, ...]) -> None:
+    """Make the report in DIR again from the results that lie there, or of a table from elsewhere (see analyse)."""
     figures = list(find(folders, modules)["figure"].values())
     from optibench.results import load  # brings pandas
 
-    click.echo(f"report: {load(folder).report(figures=figures)}")
+    click.echo(f"report: {load(folder).report(out, figures)}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from optibench.analysis.stats.adjust import replicates_needed
-from optibench.cli.options import GroupedCommand, OptionValue, find, plugin_options, read_settings, setting_options
+from optibench.cli.options import (
+    GroupedCommand,
+    OptionValue,
+    find,
+    plugin_options,
+    read_settings,
+    setting_options,
+    training_options,
+)
 from optibench.errors import SettingError, UnknownName
 from optibench.experiment.plan import cells
 from optibench.experiment.resolve import resolve
@@ -34,12 +43,7 @@ FAILURES = ("failed", "timeout", "crashed")
 @click.command("run", cls=GroupedCommand)
 @click.argument("suite", metavar="[SUITE | FILE.toml]", default="")
 @setting_options
-@click.option(
-    "--workers", type=click.IntRange(1), metavar="N", help="Number of worker processes.  [default: all cores]"
-)
-@click.option(
-    "--timeout", type=float, metavar="SECONDS", default=600.0, help="Time limit of a cohort of runs.  [default: 600]"
-)
+@training_options
 @click.option("--out", metavar="DIR", help="Folder of results and report.  [default: reports/NAME]")
 @click.option("--no-report", is_flag=True, help="Make no report; print counts.")
 @click.option("--quiet", is_flag=True, help="Print errors only.")
@@ -62,8 +66,6 @@ def command(
 
     Runs that the output folder already has are not repeated: the same command resumes where it was stopped.
     """
-    if not timeout > 0:
-        raise SettingError(f"--timeout {timeout:g}: must be more than 0 seconds")
     registry = find(folders, modules)
     experiment = resolve({**_base(suite, options, registry), **read_settings(options)}, registry)
     folder = Path(out or Path("reports") / experiment.name)
@@ -71,21 +73,17 @@ def command(
     for line in _ignored(experiment, options, registry) + _too_few(experiment, registry):
         console.print(f"note: {line}", markup=False, highlight=False, soft_wrap=True)
     begin = time.perf_counter()
-    try:
-        statuses = _watch(experiment, registry, folder, console, workers, timeout)
-    except KeyboardInterrupt:
-        click.echo(f"\nstopped; finished runs are in {folder}: run the same command again to go on", err=True)
-        context.exit(130)
+    statuses = watch(experiment, registry, folder, console, workers, timeout)
     if not quiet:
         took = time.perf_counter() - begin
-        click.echo(f"{_counts(statuses)} in {took:.1f} s: {folder}")
+        click.echo(f"{counts(statuses)} in {took:.1f} s: {folder}")
     failed = sum(statuses[status] for status in FAILURES)
     if not no_report:
         page = _report(folder, registry, quiet)
         if not quiet:
             click.echo(f"report: {page}")
     elif failed:
-        _say_failures(folder)
+        say_failures(folder)
     context.exit(1 if failed else 0)
 
 
@@ -145,9 +143,12 @@ def _too_few(experiment: Experiment, registry: Registry) -> list[str]:
     ]
 
 
-def _watch(
+def watch(
     experiment: Experiment, registry: Registry, folder: Path, console: Console, workers: int | None, timeout: float
 ) -> Counter[str]:
+    """Run an experiment into a folder with a progress bar; how its runs ended. Ctrl-C ends the command."""
+    if not timeout > 0:
+        raise SettingError(f"--timeout {timeout:g}: must be more than 0 seconds")
     last: list[Progressed] = []
     bar = Progress(
         TextColumn("{task.description}"),
@@ -165,7 +166,7 @@ def _watch(
         bad = ", ".join(f"{count} {status}" for status, count in progress.statuses.items() if status != "finished")
         bar.update(task, completed=progress.work, description=progress.now or "the first cohorts", runs=f"{runs} {bad}")
 
-    with bar:
+    with _stoppable(folder), bar:
         task = bar.add_task("planning", total=1.0, runs="")
         execute(
             experiment,
@@ -182,7 +183,18 @@ def _watch(
     return statuses
 
 
-def _counts(statuses: Counter[str]) -> str:
+@contextmanager
+def _stoppable(folder: Path) -> Iterator[None]:
+    """Ctrl-C stops in one line."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        click.echo(f"\nstopped; finished runs are in {folder}: run the same command again to go on", err=True)
+        raise click.exceptions.Exit(130) from stop
+
+
+def counts(statuses: Counter[str]) -> str:
+    """How many runs there are, and how they ended."""
     return f"{sum(statuses.values())} runs: " + ", ".join(f"{count} {status}" for status, count in statuses.items())
 
 
@@ -204,7 +216,8 @@ def _report(folder: Path, registry: Registry, quiet: bool) -> Path:
     return results.report(figures=list(registry["figure"].values()))
 
 
-def _say_failures(folder: Path) -> None:
+def say_failures(folder: Path) -> None:
+    """Say how runs in the folder failed, if any did."""
     from optibench.results import load  # brings pandas
 
     _failures(load(folder).runs)

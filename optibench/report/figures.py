@@ -34,9 +34,12 @@ def loss_curves(results: Compared) -> pd.DataFrame:
 def learning_rate(results: Compared) -> pd.DataFrame:
     """Median and quartiles over seeds of the final loss at every rate; infinite where most runs did not finish."""
     import numpy as np
+    import pandas as pd
 
     from optibench.analysis.tuning import grid
 
+    if results.unsaid:  # a table from elsewhere does not say which rates were tried
+        return pd.DataFrame()
     runs = grid(results)
     final = (runs["loss"] - runs["minimum"].fillna(0)).where(runs["status"] == "finished", np.inf)
     runs = runs.assign(value=final)[runs["lr"].notna()]

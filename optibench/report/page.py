@@ -23,6 +23,9 @@ from optibench.plugin.types import Facts
 from optibench.report.draw import STYLE, draw
 from optibench.runner.store import write_whole
 
+#: The caption of every figure of a table from elsewhere: how its columns came about is not known.
+FROM_A_TABLE = "Drawn from the columns of the table alone; the caveats say what it does not tell."
+
 
 def write_report(results: Compared, tables: dict[str, pd.DataFrame], folder: Path, figures: list[Figure]) -> Path:
     """Write index.html, figures/*.png and *.svg, tables/*.csv into ``folder``; returns the path of the page.
@@ -48,7 +51,8 @@ def _drawn(figure: Figure, results: Compared, folder: Path) -> dict[str, str] | 
 
     A figure that raises costs itself only.
     """
-    shown = {"name": figure.name, "title": figure.title, "caption": figure.caption, "image": "", "error": ""}
+    caption = FROM_A_TABLE if results.unsaid else figure.caption
+    shown = {"name": figure.name, "title": figure.title, "caption": caption, "image": "", "error": ""}
     try:
         canvas = draw(figure, results)
     except Exception as error:
@@ -86,7 +90,8 @@ def _render(results: Compared, tables: dict[str, pd.DataFrame], files: list[str]
         budgets=budgets_differ(comparison),
         caveats=comparison.caveats + undertuned(results, comparison),
         facts=_facts(results),
-        problems=_problems(runs),
+        elsewhere=bool(results.unsaid),
+        problems=[] if results.unsaid else _problems(runs),
         boards=[(name, group.to_dict("records")) for name, group in tables["leaderboard"].groupby("problem")],
         **{name: tables["ranks"].attrs.get(name) for name in ("friedman", "kendalls_w", "critical_difference")},
         alpha=ALPHA,
@@ -123,6 +128,13 @@ def _facts(results: Compared) -> list[tuple[str, str]]:
     statuses = ", ".join(f"{count:,} {status}" for status, count in runs["status"].value_counts().items())
     rates = sorted(runs["lr"].dropna().unique())
     grid = f"{len(rates)}, from {number(rates[0])} to {number(rates[-1])}" if rates else "none"
+    if results.unsaid:  # of a table no more is known
+        return [
+            ("Runs", f"{len(runs):,}: {statuses}"),
+            ("Compared", f"{factor}: {', '.join(results.compare().methods)}"),
+            ("Seeds", str(runs["seed"].nunique())),
+            *([("Learning rates", grid)] if rates else []),
+        ]
     return [
         ("Runs", f"{len(runs):,}: {statuses}"),
         ("Compared", f"{factor}: {', '.join(results.compare().methods)}"),

@@ -1,0 +1,161 @@
+"""optibench replicate: the same experiment on fresh seeds, and which of its claims come out again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import optibench as ob
+from optibench.analysis.replication import claims, summary
+from optibench.runner.replication import beside
+
+RUN = ["run", "--problem", "quadratic", "--optimizer", "gd", "--optimizer", "momentum", "--steps", 20, "--seeds", 8]
+SMALL = [*RUN, "--lr", 0.001, "--tune", "none", "--workers", 1, "--no-report", "--out", "x"]
+MINE = """
+from optibench import hookimpl, optimizer
+
+
+@optimizer
+def mine(w, g, *, lr=0.1):
+    return w - lr * g
+
+
+@hookimpl
+def optibench_optimizers():
+    return [mine]
+"""
+
+
+@pytest.fixture
+def first(command):
+    assert command(*SMALL)[0] == 0
+    return Path("x")
+
+
+def pairs(**better):
+    """A table of pairs: problem_a_b = who is better."""
+    rows = [(*name.split("_"), winner) for name, winner in better.items()]
+    return pd.DataFrame(rows, columns=["problem", "a", "b", "better"])
+
+
+def test_a_claim_is_confirmed_contradicted_or_neither():
+    made = pairs(p_a_b="a", p_a_c="c", p_b_c="c", q_a_b="b", q_a_c="a", q_b_c="")
+    again = pairs(p_a_b="a", p_a_c="a", p_b_c="", q_a_b="b", q_b_c="b")  # nothing of a and c on q
+    table = claims(made, again)
+    assert table.to_dict("list") == {
+        "problem": ["p", "p", "p", "q", "q"],
+        "better": ["a", "c", "c", "b", "a"],
+        "worse": ["b", "a", "b", "a", "c"],
+        "again": ["a", "a", "", "b", ""],
+        "outcome": ["confirmed", "contradicted", "not confirmed", "confirmed", "not confirmed"],
+    }
+    assert summary(table) == "2 of 5 claims came out again (40 %), 2 were not confirmed, 1 was contradicted."
+
+
+def test_without_a_claim_there_is_nothing_to_replicate():
+    table = claims(pairs(p_a_b=""), pairs(p_a_b="a"))
+    assert (
+        table.empty and summary(table) == "No pair of methods differs significantly, so there is no claim to replicate."
+    )
+
+
+def test_a_true_claim_comes_out_again_on_other_seeds(first, command):
+    status, out, err = command("replicate", "x/", "--workers", 1)
+    assert status == 0 and err == ""
+    assert out.startswith("16 runs: 16 finished, seeds from 8: x-replication\n")
+    assert "1 of 1 claim came out again (100 %), 0 were not confirmed, 0 were contradicted." in out
+    row = next(line.split() for line in out.splitlines() if line.startswith("quadratic "))
+    assert row == ["quadratic", "momentum", "gd", "momentum", "confirmed"]
+    again = ob.load("x-replication")
+    assert sorted(again.runs["seed"].unique()) == [*range(8, 16)]
+    same = {"name": None, "first_seed": None}
+    assert {**again.experiment, **same} == {**ob.load(first).experiment, **same}
+
+
+def test_a_claim_that_the_replication_turns_round_gives_status_1(first, command):
+    protocol = json.loads((first / "protocol.json").read_text())
+    one, other = protocol["rows"]
+    one["runs"], other["runs"] = other["runs"], one["runs"]  # the results of each are those of the other
+    (first / "protocol.json").write_text(json.dumps(protocol))
+    status, out, _ = command("replicate", "x", "--workers", 1)
+    assert status == 1 and "0 of 1 claim came out again (0 %), 0 were not confirmed, 1 was contradicted." in out
+
+
+def test_the_same_command_repeats_no_run_and_fills_gaps(first, command):
+    shown = command("replicate", "x", "--workers", 1)
+    files = sorted(Path("x-replication/runs").iterdir())
+    times = [path.stat().st_mtime_ns for path in files]
+    assert command("replicate", "x", "--workers", 1) == shown
+    assert [path.stat().st_mtime_ns for path in files] == times
+    files[0].unlink()
+    assert command("replicate", "x", "--workers", 1) == shown
+    assert sorted(Path("x-replication/runs").iterdir()) == files
+    assert [path.stat().st_mtime_ns for path in files[1:]] == times[1:]
+
+
+def test_no_seed_of_the_folder_is_used_again_whatever_experiment_it_was_of(tmp_path):
+    facts = {"lr": [0.001, 0.01], "steps": 5, "out": tmp_path / "x"}
+    ob.run("quadratic", ["gd", "adam"], seeds=4, tuning_seeds=7, **facts)
+    ob.run("quadratic", ["gd", "adam"], seeds=12, tune="none", **facts)
+    ob.run("quadratic", ["gd", "adam"], seeds=2, tuning_seeds=2, **facts)
+    ob.replicate(tmp_path / "x")
+    seeds = {
+        name: {seed for path in (tmp_path / name / "runs").iterdir() for seed in pd.read_parquet(path)["seed"]}
+        for name in ("x", "x-replication")
+    }
+    assert not seeds["x"] & seeds["x-replication"]
+    assert min(seeds["x-replication"]) == 14  # 28 tuning seeds are used, 2 a replicate
+
+
+def test_from_python_the_claims_are_a_frame(first, tmp_path):
+    table = ob.replicate(first, out=tmp_path / "there")
+    assert table.to_dict("records") == [
+        {"problem": "quadratic", "better": "momentum", "worse": "gd", "again": "momentum", "outcome": "confirmed"}
+    ]
+    assert table.equals(ob.load(first).claims(ob.load(tmp_path / "there")))
+
+
+def test_a_folder_whose_plugins_are_gone_says_which(command):
+    Path("plugins").mkdir()
+    Path("plugins/own.py").write_text(MINE)
+    assert command(*SMALL, "--optimizer", "mine", "--plugins", "plugins")[0] == 0
+    status, out, err = command("replicate", "x", "--workers", 1)
+    assert status == 2 and out == "" and err.count("\n") == 1
+    assert "'x' needs the optimizer 'mine', which no plugin registers now; load its plugin by --plugins DIR" in err
+    assert not Path("x-replication").exists()
+    status, out, _ = command("replicate", "x", "--workers", 1, "--plugins", "plugins")
+    assert status == 0 and "24 runs: 24 finished" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], "'nowhere' holds no results"),
+        (["theirs.csv"], "'theirs.csv' is a table, which does not say how to run the experiment again"),
+        (["x", "--out", "./x"], "'x' holds the results that are to be replicated; choose another folder"),
+        (["x", "--timeout", "0"], "--timeout 0: must be more than 0 seconds"),
+        (["bare"], "'bare/experiment.toml' cannot be read"),
+        (["begun"], "'begun' has no evaluation runs yet"),
+        (["last"], "'last' leaves no seeds for a replication"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(first, command, arguments, words):
+    Path("theirs.csv").write_text("problem,optimizer,seed,loss\np,a,0,1\n")
+    for name in ("bare", "begun", "last"):
+        shutil.copytree(first, name)
+    Path("bare/experiment.toml").unlink()
+    protocol = json.loads(Path("begun/protocol.json").read_text())
+    Path("begun/protocol.json").write_text(json.dumps({**protocol, "rows": []}))
+    text = Path("last/experiment.toml").read_text()
+    Path("last/experiment.toml").write_text(text.replace("first_seed = 0", "first_seed = 999990"))
+    status, out, err = command("replicate", *arguments)
+    assert status == 2 and out == "" and err.count("\n") == 1 and words in err, err
+
+
+def test_a_replication_lies_beside_its_folder():
+    assert beside(Path("a/b")) == Path("a/b-replication")
+    assert beside(Path(".")) == Path.cwd().with_name(f"{Path.cwd().name}-replication")
