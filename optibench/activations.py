@@ -30,22 +30,22 @@ def step(z: Array) -> tuple[Array, Array]:
 
 @activation(formula=r"1 / (1 + e^{-z})", reference="Rumelhart et al. 1986, doi:10.1038/323533a0")
 def sigmoid(z: Array) -> tuple[Array, Array]:
-    """The logistic function, by tanh against overflow: saturates at 0 for z below -5 and at 1 for z above 5."""
-    a = 0.5 * (1 + np.tanh(0.5 * z))
-    return a, a * (1 - a)
+    """The logistic function: saturates at 0 for z below -5 and at 1 for z above 5."""
+    e = np.exp(-np.abs(z))
+    return np.where(z > 0, 1, e) / (1 + e), e / (1 + e) ** 2
 
 
 @activation(formula=r"\min(\max(0, z / 6 + 1/2), 1)", reference="Howard et al. 2019, arXiv:1905.02244")
 def hard_sigmoid(z: Array) -> tuple[Array, Array]:
     """The sigmoid of MobileNetV3, in three straight pieces: saturates at 0 for z below -3 and at 1 for z above 3."""
-    return np.clip(z / 6 + 0.5, 0, 1), (np.abs(z) < 3).astype(z.dtype) / 6
+    return np.clip((z + 3) / 6, 0, 1), (np.abs(z) < 3).astype(z.dtype) / 6
 
 
 @activation(formula=r"\tanh z", reference="LeCun et al. 1998, doi:10.1007/3-540-49430-8_2")
 def tanh(z: Array) -> tuple[Array, Array]:
     """The hyperbolic tangent: saturates at -1 for z below -3 and at 1 for z above 3."""
-    a = np.tanh(z)
-    return a, 1 - a**2
+    e = np.exp(-2 * np.abs(z))
+    return np.tanh(z), 4 * e / (1 + e) ** 2  # 1 - tanh^2, without cancellation
 
 
 @activation(formula=r"\min(\max(-1, z), 1)", reference="Collobert 2004, Large scale machine learning")
@@ -118,10 +118,12 @@ def celu(z: Array, *, alpha: float = 1.0) -> tuple[Array, Array]:
 )
 def gelu(z: Array) -> tuple[Array, Array]:
     """The Gaussian error linear unit, exact: saturates at 0 for z below -4."""
-    from scipy.special import erfc  # heavy; 1 + erf(z) = erfc(-z), which keeps its digits where z is negative
+    from scipy.special import erfcx  # heavy
 
-    cdf = 0.5 * erfc(z * -sqrt(1 / 2))
-    return z * cdf, cdf + z * np.exp(-0.5 * z**2) / sqrt(2 * pi)
+    e = np.exp(-0.5 * z**2)
+    tail = 0.5 * e * erfcx(np.abs(z) * sqrt(1 / 2))  # Phi(-|z|)
+    cdf = np.where(z > 0, 1 - tail, tail)
+    return z * cdf, cdf + z * e / sqrt(2 * pi)
 
 
 @activation(
@@ -130,10 +132,10 @@ def gelu(z: Array) -> tuple[Array, Array]:
 )
 def gelu_tanh(z: Array) -> tuple[Array, Array]:
     """The Gaussian error linear unit in its approximation by tanh: saturates at 0 for z below -4."""
-    c, square = sqrt(2 / pi), z**2
-    t = np.tanh(c * z * (1 + 0.044715 * square))
-    half = 0.5 * (1 + t)
-    return z * half, half + 0.5 * z * (1 - t**2) * c * (1 + 3 * 0.044715 * square)
+    c, cubic = 2 * sqrt(2 / pi), 0.044715 * 2 * sqrt(2 / pi)
+    s, rate = sigmoid(z * (c + cubic * z**2))  # (1 + tanh y) / 2 is the sigmoid of 2 y
+    change = z * rate  # before its product with z^2, which may overflow
+    return z * s, s + c * change + 3 * cubic * change * z * z
 
 
 @activation(formula=r"z\, \sigma(z)", reference="Elfwing et al. 2018, arXiv:1702.03118")
@@ -159,17 +161,16 @@ def softplus(z: Array) -> tuple[Array, Array]:
 @activation(formula=r"z\, \sigma(\beta z)", reference="Ramachandran et al. 2017, arXiv:1710.05941")
 def swish(z: Array, *, beta: float = 1.0) -> tuple[Array, Array]:
     """Between half the number, at beta = 0, and relu: at beta = 1 saturates at 0 for z below -7."""
-    s = sigmoid(beta * z)[0]
-    a = z * s
-    return a, s + beta * a * (1 - s)
+    s, rate = sigmoid(beta * z)
+    return z * s, s + z * (beta * rate)
 
 
 @activation(formula=r"(z + \sqrt{z^2 + b}) / 2", reference="Barron 2021, arXiv:2112.11687")
 def squareplus(z: Array, *, b: float = 4.0) -> tuple[Array, Array]:
     """The smooth ReLU without an exponential, its tail b / 4|z|: at b = 4 saturates at 0 for z below -10."""
-    root = np.sqrt(z**2 + b)
-    twice = root + np.abs(z)
-    a = 0.5 * np.where(z > 0, twice, b / twice)  # root - |z| = b / (root + |z|), without cancellation
+    root = np.hypot(z, sqrt(b))
+    half = 0.5 * root + 0.5 * np.abs(z)
+    a = np.where(z > 0, half, 0.25 * b / half)  # (root - |z|) / 2 = b / (4 half), without cancellation
     return a, a / root
 
 

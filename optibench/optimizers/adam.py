@@ -35,10 +35,19 @@ def adam(w, g, t, m=0, v=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8):
     contains={"adam": {"weight_decay": 0}},
     scale_free=True,
 )
-def adamw(w, g, t, m=0, v=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=1e-2):
-    """Adam with decoupled weight decay. Loshchilov and Hutter 2019, Algorithm 2; decay times lr, as PyTorch has it."""
+def adamw(w, g, t, m=0, v=0, v_max=0, *, lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=1e-2, amsgrad=False):
+    """Adam with decoupled weight decay, times lr. Loshchilov and Hutter 2019, Algorithm 2, as PyTorch, amsgrad too.
+
+    The paper multiplies the decay by the schedule's factor and not by lr. With amsgrad, as in the rule of that name,
+    Optax would take the maximum of the corrected v, and Reddi et al. 2018 correct nothing.
+    """
     decayed = (1 - lr * weight_decay) * w
-    return adam(decayed, g, t, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps)
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g**2
+    v_max = maximum(v_max, v) if amsgrad else v
+    m_hat = m / (1 - beta1**t)
+    v_hat = v_max / (1 - beta2**t)
+    return decayed - lr * m_hat / (sqrt(v_hat) + eps), m, v, v_max
 
 
 @optimizer(

@@ -7,7 +7,6 @@ from math import inf
 from numpy import argsort, eye, finfo, maximum, minimum, sqrt, take_along_axis, where
 from numpy.linalg import eigh, qr
 
-from optibench.optimizers.adam import adamw
 from optibench.optimizers.blocks import by_block, matrices, with_shapes, zeros
 from optibench.optimizers.norms import norm
 from optibench.optimizers.spaces import ADAM, BETAS, DECAY, LR
@@ -84,16 +83,22 @@ def muon(
     w, g, t, blocks, m=0, v=0, *,
     lr=2e-2, momentum=0.95, nesterov=True, weight_decay=0.0, beta1=0.9, beta2=0.999, eps=1e-8,
 ):  # fmt: skip
-    """Orthogonalised momentum; vectors by AdamW. Jordan et al. 2024, as Optax: PyTorch orthogonalises in bfloat16."""
+    """Orthogonalised momentum; vectors by (N)AdamW. Jordan et al. 2024, as Optax: PyTorch orthogonalises in bfloat16.
+
+    With nesterov vectors look ahead too, by Dozat's formula at a constant beta1; PyTorch's Muon takes matrices only.
+    """
 
     def update(w, g, m, v):
-        if g.ndim == 2:
-            return adamw(w, g, t, m, v, lr=lr, beta1=beta1, beta2=beta2, eps=eps, weight_decay=weight_decay)
-        rate, mu, decay = (deep(value, g) for value in (lr, momentum, weight_decay))
+        vector = g.ndim == 2
+        rate, mu, decay = (deep(value, g) for value in (lr, beta1 if vector else momentum, weight_decay))
         m = mu * m + (1 - mu) * g
         ahead = mu * m / (1 - mu ** (t + 1)) + (1 - mu) * g / (1 - mu**t) if nesterov else m / (1 - mu**t)
-        scale = max(1.0, g.shape[2] / g.shape[1]) ** 0.5
-        return (1 - rate * decay) * w - rate * scale * orthogonal(ahead, eps=deep(eps, g)), m, v
+        if vector:
+            v = beta2 * v + (1 - beta2) * g**2
+            step = ahead / (sqrt(v / (1 - beta2**t)) + eps)
+        else:
+            step = max(1.0, g.shape[2] / g.shape[1]) ** 0.5 * orthogonal(ahead, eps=deep(eps, g))
+        return (1 - rate * decay) * w - rate * step, m, v
 
     blocks = matrices(blocks)
     return by_block(update, *((blocks, array) for array in (w, g, m, v)))
@@ -115,11 +120,6 @@ def scaled_identity(squares, w, scale):
         lambda part: (part + deep(scale, part) * eye(part.shape[1], dtype=w.dtype),), (squares, zeros(squares, w))
     )
     return flat
-
-
-def column_vectors(blocks):
-    """Every block a matrix, a vector of one column."""
-    return with_shapes(blocks, lambda *shape: shape if len(shape) > 1 else (*shape, 1))
 
 
 def power(a, exponent, least):
@@ -164,14 +164,19 @@ def right_zeros(w, blocks):
     return zeros(right_blocks(blocks), w)
 
 
-def eigenvectors(a, g):
-    """In columns, the largest eigenvalue first; a vector keeps its own basis."""
-    return eigh(a)[1][..., ::-1] if g.shape[2] > 1 else 0 * a + eye(a.shape[1], dtype=a.dtype)
+def eigenvectors(a):
+    """In columns, the largest eigenvalue first."""
+    return eigh(a)[1][..., ::-1]
+
+
+def unturned(a):
+    """Its own basis for each run's vector."""
+    return 0 * a + eye(a.shape[1], dtype=a.dtype)
 
 
 def refreshed(now, v, left, right, rows, columns):
     """Where it is due, v and the bases after one power iteration on the eigenvectors, sorted by eigenvalue."""
-    if not now.any() or v.shape[2] == 1:
+    if not now.any():
         return v, rows, columns
     bases = []
     for axis, (a, basis) in enumerate(((left, rows), (right, columns)), start=1):
@@ -195,23 +200,31 @@ def soap(
     left=left_zeros, right=right_zeros, rows=left_zeros, columns=right_zeros, *,
     lr=3e-3, beta1=0.95, beta2=0.95, eps=1e-8, weight_decay=0.0, frequency=10.0,
 ):  # fmt: skip
-    """Adam in the eigenbasis of Shampoo. Vyas et al. 2024, Algorithm 3; the first gradient makes the basis, no step."""
+    """Adam in the eigenbasis of Shampoo. Vyas et al. 2024, Algorithm 3; the first gradient makes the basis, no step.
+
+    As in the authors' loop a vector keeps its own basis, and a matrix of one column does not. The signs of the
+    eigenvectors, from `eigh` or QR, cancel, and so does their order, as v is sorted along. What decides is the null
+    space of a statistic, as after the first gradient of a matrix that is not square. In two dimensions or more its
+    basis is LAPACK's choice, of `eigh` at first and of QR while it lasts, and implementations differ from the third
+    point on. In any null space Adam divides rounding by rounding, which only a larger eps hides: the traces have 1e-2.
+    """
     due = (t - 1) % frequency == 0
 
     def update(w, g, m, v, left, right, rows, columns):
+        matrix, basis = (True, eigenvectors) if g.ndim > 2 else (False, unturned)
+        w, g, m, v = (a.reshape(*a.shape[:2], -1) for a in (w, g, m, v))  # a vector as one column
         rate, b1, b2, decay, tiny, now = (deep(a, g) for a in (lr, beta1, beta2, weight_decay, eps, due))
         left = b2 * left + (1 - b2) * g @ turned(g)
         right = b2 * right + (1 - b2) * turned(g) @ g
         if t == 1:
-            return w, m, v, left, right, eigenvectors(left, g), eigenvectors(right, g)
+            return w, m, v, left, right, basis(left), basis(right)
         m = b1 * m + (1 - b1) * g
         seen, mean = (turned(rows) @ a @ columns for a in (g, m))
         v = b2 * v + (1 - b2) * seen**2
         step = rows @ (mean / (sqrt(v) + tiny)) @ turned(columns)
         w = (1 - rate * decay) * (w - rate * sqrt(1 - b2 ** (t - 1)) / (1 - b1 ** (t - 1)) * step)
-        v, rows, columns = refreshed(now, v, left, right, rows, columns)
+        v, rows, columns = refreshed(now & matrix, v, left, right, rows, columns)
         return w, m, v, left, right, rows, columns
 
-    lefts, rights, blocks = left_blocks(blocks), right_blocks(blocks), column_vectors(blocks)
-    laid = zip((blocks,) * 4 + (lefts, rights) * 2, (w, g, m, v, left, right, rows, columns), strict=True)
-    return by_block(update, *laid)
+    layouts = (matrices(blocks),) * 4 + (left_blocks(blocks), right_blocks(blocks)) * 2
+    return by_block(update, *zip(layouts, (w, g, m, v, left, right, rows, columns), strict=True))

@@ -28,7 +28,7 @@ IDENTITIES: tuple[tuple[str, Mapping[str, float], Configured, float], ...] = (
     ("adamax", {"lr": 0.05, **PLAIN}, SIGN, 1e-12),
     ("nadam", {"lr": 0.05, "beta1": 0}, ("adam", {"lr": 0.05, "beta1": 0}), 1e-12),
     ("adan", {"lr": 0.05, "beta1": 0.9, "beta2": 0, "beta3": 0.999}, ADAM, 1e-12),
-    ("muon", {"lr": 0.05}, ADAM, 0),  # of a vector
+    ("muon", {"lr": 0.05, "nesterov": False}, ADAM, 1e-12),  # of a vector
     ("sophia", {"lr": 0.05, "gamma": 0, "beta1": 0.9}, ("signum", {"lr": 0.05, "momentum": 0.9}), 0),
     ("sam+gd", {"lr": 0.005, "rho": 0}, GD, 0),
     ("sam+adam", {"lr": 0.05, "rho": 0}, ADAM, 0),

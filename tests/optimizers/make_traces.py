@@ -1,12 +1,14 @@
-"""Write optibench/verify/traces/matrix.json: third-party optimizers on a matrix and a vector, in float64. Run by hand.
+"""Write third-party optimizers' paths in float64, as JSON in the format of optibench/verify/parity.py. Run by hand.
 
-Needs torch 2.13.0, optax 0.2.8, pytorch_optimizer 4.1.0, schedulefree 1.4.1; the format is that of
-quad6.json beside it. f(W, b) = |A W + b - Y|^2 / 2 with W (4, 3) and b (3), laid out [W, b] row by row.
+Needs torch 2.13.0, optax 0.2.8, pytorch_optimizer 4.1.0, schedulefree 1.4.1. f(W, b) = |A W + b - Y|^2 / 2, laid out
+[W, b] row by row: W is (4, 3) in optibench/verify/traces/matrix.json; (3, 4) in wide.json; (4, 3) with an A of rank 2
+in deficient.json; and in soap_bases.json beside this file of shapes whose first gradient has null spaces.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,48 +22,74 @@ import torch
 
 jax.config.update("jax_enable_x64", True)
 torch.set_default_dtype(torch.float64)
-RNG = np.random.default_rng(0)
-A, Y = RNG.standard_normal((6, 4)), RNG.standard_normal((6, 3))
-X0 = 0.5 * np.random.default_rng(1).standard_normal(15)
 STEPS = 30
 SIGNS = (-1.0) ** np.arange(15)
 
 
-def residual(x):
-    return A @ x[:12].reshape(4, 3) + x[12:] - Y
+@dataclass(frozen=True, eq=False)
+class Problem:
+    name: str
+    a: np.ndarray
+    y: np.ndarray
+    x0: np.ndarray
+
+    def parts(self, x):
+        inner = self.a.shape[1] * self.y.shape[1]
+        return x[:inner].reshape(self.a.shape[1], -1), x[inner:]
+
+    def residual(self, x):
+        w, b = self.parts(x)
+        return self.a @ w + b - self.y
+
+    def value(self, x):
+        return 0.5 * (self.residual(x) ** 2).sum()
+
+    def gradient(self, x):
+        r = self.residual(x)
+        return np.concatenate([(self.a.T @ r).ravel(), r.sum(axis=0)])
+
+    def facts(self):
+        shapes = [list(part.shape) for part in self.parts(self.x0)]
+        arrays = {name: array.tolist() for name, array in (("x0", self.x0), ("A", self.a), ("Y", self.y))}
+        return {"name": self.name, "shapes": shapes, **arrays}
 
 
-def value(x):
-    return 0.5 * (residual(x) ** 2).sum()
+def problem(name, rows, columns, rank):
+    """W (rows, columns) and A (6, rows) of that rank, at random."""
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((6, rows))
+    a = a if rank == rows else a[:, :rank] @ rng.standard_normal((rank, rows))
+    y = rng.standard_normal((6, columns))
+    return Problem(name, a, y, 0.5 * np.random.default_rng(1).standard_normal((rows + 1) * columns))
 
 
-def gradient(x):
-    r = residual(x)
-    return np.concatenate([(A.T @ r).ravel(), r.sum(axis=0)])
+MATRIX = problem("matrix", 4, 3, 4)
+WIDE = problem("wide", 3, 4, 3)
+DEFICIENT = problem("deficient", 4, 3, 2)
+NULL_SPACES = [
+    problem("2 x 5", 2, 5, 2), problem("5 x 2", 5, 2, 5), problem("a row", 1, 4, 1), problem("a column", 4, 1, 4),
+    problem("rank 1", 3, 3, 1), problem("rank 2 of 3 x 5", 3, 5, 2),
+]  # fmt: skip
 
 
 def hessian_diagonal():
     """u * (H u) for alternating signs u."""
-    h = np.array([gradient(row) - gradient(np.zeros(15)) for row in np.eye(15)])
+    h = np.array([MATRIX.gradient(row) - MATRIX.gradient(np.zeros(15)) for row in np.eye(15)])
     return SIGNS * (h @ SIGNS)
 
 
-def parts(x):
-    return x[:12].reshape(4, 3), x[12:]
-
-
-def by_torch(make, prepare=None, evaluated=False):
-    tensors = [torch.nn.Parameter(torch.tensor(part.copy())) for part in parts(X0)]
+def by_torch(make, prepare=None, evaluated=False, on=MATRIX):
+    tensors = [torch.nn.Parameter(torch.tensor(part.copy())) for part in on.parts(on.x0)]
     optimizer = make(tensors)
-    points = [X0]
+    points = [on.x0]
 
     def flat():
         return np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors])
 
     def closure():
-        for tensor, g in zip(tensors, parts(gradient(flat())), strict=True):
+        for tensor, g in zip(tensors, on.parts(on.gradient(flat())), strict=True):
             tensor.grad = torch.tensor(g.copy())
-        return torch.tensor(value(flat()))
+        return torch.tensor(on.value(flat()))
 
     if evaluated:
         optimizer.train()
@@ -79,12 +107,14 @@ def by_torch(make, prepare=None, evaluated=False):
     return points
 
 
-def by_optax(transform, **more):
-    params = [jnp.asarray(part) for part in parts(X0)]
-    state, points = transform.init(params), [X0]
+def by_optax(transform, on=MATRIX, **more):
+    params = [jnp.asarray(part) for part in on.parts(on.x0)]
+    state, points = transform.init(params), [on.x0]
     for _ in range(STEPS):
         x = np.concatenate([np.asarray(part).ravel() for part in params])
-        updates, state = transform.update([jnp.asarray(part) for part in parts(gradient(x))], state, params, **more)
+        updates, state = transform.update(
+            [jnp.asarray(part) for part in on.parts(on.gradient(x))], state, params, **more
+        )
         params = optax.apply_updates(params, updates)
         points.append(np.concatenate([np.asarray(part).ravel() for part in params]))
     return points
@@ -96,14 +126,14 @@ def sam(base):
 
     def again(params, _):
         x = np.concatenate([np.asarray(part).ravel() for part in params])
-        return [jnp.asarray(part) for part in parts(gradient(x))]
+        return [jnp.asarray(part) for part in MATRIX.parts(MATRIX.gradient(x))]
 
     return by_optax(transform, grad_fn=again)
 
 
 def sophia(period):
     """SophiaH fed with one fixed Hutchinson draw, alternating signs."""
-    diagonal = [torch.tensor(part.copy()) for part in parts(hessian_diagonal())]
+    diagonal = [torch.tensor(part.copy()) for part in MATRIX.parts(hessian_diagonal())]
     count = [0]
 
     def step(optimizer, closure):
@@ -117,21 +147,28 @@ def sophia(period):
     return by_torch(make, step)
 
 
-def soap(frequency):
+def soap(frequency, on=MATRIX, eps=1e-2, bases=None):
+    """Where W's statistics are singular, with less eps the rounding in their null directions grows.
+
+    ``bases`` is filled with the eigenvectors after the first step, of rows and of columns.
+    """
+
+    def step(optimizer, closure):
+        optimizer.step()
+        if bases is not None and not bases:
+            w = optimizer.param_groups[0]["params"][0]
+            bases.extend(q.numpy().tolist() for q in optimizer.state[w]["Q"])
+
+    def make(p):
+        return pytorch_optimizer.SOAP(
+            p, lr=0.05, betas=(0.95, 0.95), eps=eps, weight_decay=0.01, precondition_frequency=frequency,
+            shampoo_beta=0.95,
+        )  # fmt: skip
+
     single = torch.float32
     torch.float32 = torch.float64  # it casts to float32 before its QR, for bfloat16's sake
     try:
-        return by_torch(
-            lambda p: pytorch_optimizer.SOAP(
-                p,
-                lr=0.05,
-                betas=(0.95, 0.95),
-                eps=1e-2,  # the first statistic of W has rank 3 of 4: with less, rounding in its null direction grows
-                weight_decay=0.01,
-                precondition_frequency=frequency,
-                shampoo_beta=0.95,
-            )
-        )
+        return by_torch(make, step, on=on)
     finally:
         torch.float32 = single
 
@@ -139,11 +176,37 @@ def soap(frequency):
 def case(name, optimizer, x, library, call, tolerance=1e-10, **hyperparameters):
     x = np.array(x)
     assert np.isfinite(x).all() and (np.abs(np.diff(x, axis=0)).max(axis=1) > 0).sum() > 5, name
-    print(f"{name:28} f from {value(x[0]):.3f} to {value(x[-1]):.3g}")
+    print(f"{name:28} |x - x0| = {np.abs(x[-1] - x[0]).max():.3g}")
     return {
         "case": name, "optimizer": optimizer, "hyperparameters": hyperparameters,
         "reference": f"{library} {version(library).partition('+')[0]}: {call}", "tolerance": tolerance, "x": x.tolist(),
     }  # fmt: skip
+
+
+def muon(on, suffix=""):
+    for nesterov in (True, False):
+        transform = optax.contrib.muon(0.05, beta=0.95, eps=1e-8, nesterov=nesterov, weight_decay=0.1,
+                                       adam_weight_decay=0.1)  # fmt: skip
+        yield case(f"muon_nesterov_{nesterov}{suffix}", "muon", by_optax(transform, on), "optax",
+                   f"contrib.muon(lr, nesterov={nesterov}, weight_decay=.1, adam_weight_decay=.1)",
+                   lr=0.05, momentum=0.95, nesterov=nesterov, weight_decay=0.1, eps=1e-8)  # fmt: skip
+
+
+def soaps(on, *frequencies, suffix=""):
+    for frequency in frequencies:
+        yield case(f"soap_every{frequency}{suffix}", "soap", soap(frequency, on), "pytorch_optimizer",
+                   f"SOAP(lr, eps=.01, precondition_frequency={frequency}, weight_decay=.01), its QR in float64",
+                   lr=0.05, beta1=0.95, beta2=0.95, eps=1e-2, weight_decay=0.01, frequency=frequency)  # fmt: skip
+
+
+def from_bases():
+    """SOAP's paths with the eigenvectors that it chose in the null spaces of the first gradient."""
+    for on in NULL_SPACES:
+        for frequency in (3, 10):  # until there is no null space, or QR chooses as well
+            bases = []
+            x = soap(frequency, on, bases=bases)
+            yield {"problem": on.facts(), "frequency": frequency, "rows": bases[0], "columns": bases[1],
+                   "x": np.array(x).tolist()}  # fmt: skip
 
 
 def cases():
@@ -158,26 +221,14 @@ def cases():
     x = by_optax(optax.adabelief(0.05, eps=1e-3, eps_root=1e-3))
     yield case("adabelief_eps1e-3", "adabelief", x, "optax", "adabelief(lr, eps=1e-3, eps_root=1e-3)", lr=0.05,
                eps=1e-3)  # fmt: skip
-    for nesterov in (True, False):
-        transform = optax.chain(
-            optax.partition(
-                {
-                    "matrix": optax.contrib.muon(0.05, beta=0.95, eps=1e-8, nesterov=nesterov, weight_decay=0.1),
-                    "vector": optax.adamw(0.05, weight_decay=0.1),
-                },
-                ["matrix", "vector"],
-            )
-        )
-        yield case(f"muon_nesterov_{nesterov}", "muon", by_optax(transform), "optax",
-                   f"contrib.muon(lr, nesterov={nesterov}, weight_decay=.1) on W, adamw(lr, weight_decay=.1) on b",
-                   lr=0.05, momentum=0.95, nesterov=nesterov, weight_decay=0.1, eps=1e-8)  # fmt: skip
+    x = by_torch(lambda p: T.AdamW(p, lr=0.5, betas=(0.5, 0.9), weight_decay=0.1, amsgrad=True))
+    yield case("adamw_amsgrad", "adamw", x, "torch", "AdamW(lr, betas=(.5, .9), weight_decay=.1, amsgrad=True)",
+               lr=0.5, beta1=0.5, beta2=0.9, weight_decay=0.1, amsgrad=True)  # fmt: skip
+    yield from muon(MATRIX)
     x = by_torch(lambda p: P.Shampoo(p, lr=0.3, momentum=0.0, preconditioning_compute_steps=1, matrix_eps=1e-6))
     yield case("shampoo", "shampoo", x, "pytorch_optimizer", "Shampoo(lr, preconditioning_compute_steps=1)", lr=0.3,
                matrix_eps=1e-6)  # fmt: skip
-    for frequency in (1, 3, 10):
-        yield case(f"soap_every{frequency}", "soap", soap(frequency), "pytorch_optimizer",
-                   f"SOAP(lr, eps=.01, precondition_frequency={frequency}, weight_decay=.01), its QR in float64",
-                   lr=0.05, beta1=0.95, beta2=0.95, eps=1e-2, weight_decay=0.01, frequency=frequency)  # fmt: skip
+    yield from soaps(MATRIX, 1, 3, 10)
     for period in (1, 10):
         yield case(f"sophia_every{period}", "sophia", sophia(period), "pytorch_optimizer",
                    "SophiaH(lr / p, p=.01, eps=1e-10); Hutchinson's u is (-1)^i at every draw",
@@ -213,7 +264,13 @@ def cases():
 
 if __name__ == "__main__":
     about = (__doc__ or "").replace("\n", " ").strip()
-    problem = {"name": "matrix", "x0": X0.tolist(), "shapes": [[4, 3], [3]], "A": A.tolist(), "Y": Y.tolist()}
-    traces = {"about": about, "problem": problem, "cases": list(cases())}
-    path = Path(__file__).parents[2] / "optibench/verify/traces/matrix.json"
-    path.write_text(json.dumps(traces) + "\n")
+    here = Path(__file__).parent
+    found = {
+        MATRIX: cases(),
+        WIDE: (*muon(WIDE, "_wide"), *soaps(WIDE, 1, 3, suffix="_wide")),
+        DEFICIENT: soaps(DEFICIENT, 1, 3, suffix="_deficient"),
+    }
+    for on, several in found.items():
+        traces = {"about": about, "problem": on.facts(), "cases": list(several)}
+        (here.parents[1] / f"optibench/verify/traces/{on.name}.json").write_text(json.dumps(traces) + "\n")
+    (here / "soap_bases.json").write_text(json.dumps({"about": about, "paths": list(from_bases())}) + "\n")

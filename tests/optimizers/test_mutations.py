@@ -38,7 +38,10 @@ MUTANTS = [
     ("adam", "v = beta2 * v + (1 - beta2) * g**2", "v = beta2 * v + (1 - beta2) * abs(g)"),
     ("adam", "v = beta2 * v + (1 - beta2) * g**2", "v = beta2 * v + (1 - beta2) * (g - m) ** 2"),  # AdaBelief's
     ("adamw", "decayed = (1 - lr * weight_decay) * w", "decayed = (1 - weight_decay) * w"),  # not times lr
-    ("adamw", "adam(decayed, g, t", "adam(w, g + weight_decay * w, t"),  # L2 for decay
+    ("adamw", "decayed = (1 - lr * weight_decay) * w", "decayed, g = w, g + weight_decay * w"),  # L2 for decay
+    ("adamw", "maximum(v_max, v) if amsgrad else v", "v"),  # without its option
+    ("adamw", "maximum(v_max, v) if amsgrad else v", "maximum(v_max, v)"),  # always with it
+    ("adamw", "v_max / (1 - beta2**t)", "v_max"),  # amsgrad as in the paper
     ("amsgrad", "v_max = maximum(v_max, v)", "v_max = v"),  # Adam
     ("amsgrad", "v_max = maximum(v_max, v)", "v_max = maximum(v_max, v / (1 - beta2**t))"),  # Optax's, corrected twice
     ("adamax", "maximum(beta2 * u, abs(g) + eps)", "maximum(beta1 * u, abs(g) + eps)"),
@@ -79,8 +82,10 @@ MUTANTS = [
     ("adafactor", "maximum(1, norm(u) / (size * each(d)))", "1"),
     ("muon", "max(1.0, g.shape[2] / g.shape[1]) ** 0.5", "max(1.0, g.shape[1] / g.shape[2]) ** 0.5"),  # transposed
     ("muon", "1 - mu ** (t + 1)", "1 - mu**t"),
+    ("muon", "step = ahead / (", "step = m / (1 - mu**t) / ("),  # vectors by AdamW
     ("shampoo", "power(left, -1 / 4,", "power(left, -1 / 2,"),
     ("soap", "(mean / (sqrt(v) + tiny))", "(seen / (sqrt(v) + tiny))"),
+    ("soap", "(True, eigenvectors) if g.ndim > 2", "(True, unturned) if g.ndim > 2"),
     ("soap", "v, rows, columns = refreshed(", "_, rows, columns = refreshed("),  # v in the old basis
     ("sophia", "maximum(gamma * h, eps)", "maximum(h, eps)"),
     ("sophia", "due = (t - 1) % period == 0", "due = t % period == 0"),

@@ -6,6 +6,7 @@ import ast
 import inspect
 import json
 import statistics
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import pytest
 import optibench as ob
 from optibench.plugin.registry import registry
 from optibench.verify import verify
-from optibench.verify.follow import follow
+from optibench.verify.follow import deviation, follow
 from optibench.verify.parity import BUILT_IN, parity, read
 
 FOUND = registry()
@@ -21,6 +22,7 @@ OPTIMIZERS = FOUND["optimizer"]
 WRAPPED = [f"{name}+{base}" for name in FOUND["wrapper"] for base in ("gd", "adam", "muon")]
 NAMES = [*OPTIMIZERS, *WRAPPED, "sam+lookahead+nadam"]
 CASES = [case for path in sorted(BUILT_IN.glob("*.json")) for case in json.loads(path.read_text())["cases"]]
+BASES = json.loads(Path(__file__).with_name("soap_bases.json").read_text())["paths"]
 QUAD6, X0, _ = read(BUILT_IN / "quad6.json")
 HESSIAN = QUAD6.hessian_product(np.zeros((6, 6)), np.eye(6))
 CATALOGUE = {
@@ -96,6 +98,30 @@ def test_rules_are_short():
     lengths = {name: lines(rule.rule) for name, rule in OPTIMIZERS.items() if not rule.solver}
     assert max(lengths.values()) <= 25, max(lengths, key=lengths.get)
     assert statistics.median(lengths.values()) <= 12
+
+
+@pytest.mark.parametrize("path", BASES, ids=[f"{path['problem']['name']} every {path['frequency']}" for path in BASES])
+def test_soap_is_its_authors_loop_from_that_loop_s_eigenvectors_where_null_spaces_leave_a_choice(path, tmp_path):
+    """The first gradient makes eigenvectors; in a null space of two dimensions or more they are LAPACK's choice."""
+    file = tmp_path / "path.json"
+    file.write_text(json.dumps({"problem": path["problem"], "cases": []}))
+    problem, x0, _ = read(file)
+    settings = {"lr": 0.05, "eps": 1e-2, "weight_decay": 0.01, "frequency": path["frequency"]}
+    expected = np.array(path["x"])
+    first, second = follow(get("soap"), problem, x0[None], [settings], 2).states[1], expected[1]
+    w, m, v, left, right, rows, columns = (array.copy() for array in first)
+    np.testing.assert_array_equal(w[0], second)
+    for statistic, basis, theirs in ((left, rows, path["rows"]), (right, columns, path["columns"])):
+        n, theirs = len(theirs), np.array(theirs)
+        s, ours = statistic[0, : n * n].reshape(n, n), basis[0, : n * n].reshape(n, n)
+        for q in (ours, theirs):  # eigenvectors, the largest eigenvalue first
+            np.testing.assert_allclose(q.T @ q, np.eye(n), atol=1e-12)
+            np.testing.assert_allclose(q.T @ s @ q, np.diag(np.linalg.eigvalsh(s)[::-1]), atol=1e-12 * s.max())
+        basis[0, : n * n] = theirs.ravel()
+    state = [w, m, v, left, right, rows, columns]
+    found = follow(get("soap"), problem, x0[None], [settings], len(expected) - 1, resume=(1, state)).points[:, 0]
+    assert deviation(found, expected[1:]).max() < 1e-10
+    assert np.abs(expected[-1] - expected[0]).max() > 0.1
 
 
 def test_the_first_step_of_adam_is_lr_times_sign_of_g():
