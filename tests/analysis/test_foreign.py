@@ -107,6 +107,8 @@ def test_the_last_step_is_final_and_the_others_are_the_curve(tmp_path):
     results = ob.from_frame(curves())
     np.testing.assert_allclose(results.runs["loss"], ob.from_frame(table()).runs["loss"])
     assert set(results.runs["steps"]) == {10}
+    last = results.curves.drop_duplicates("id", keep="last")
+    np.testing.assert_array_equal(last["loss"], results.runs["loss"])
     own = results.curves[(results.curves["problem"] == "p") & (results.curves["optimizer"] == "lion")]
     assert own.groupby("seed")["step"].apply(list).tolist() == [[0, 1, 5, 10]] * SEEDS
     assert (own.groupby("seed")["loss"].first() > 10 * own.groupby("seed")["loss"].last()).all()
@@ -185,7 +187,7 @@ def test_one_row_a_method_needs_no_seed():
 
 
 def test_tuning_runs_of_our_own_table_are_left_out():
-    frame = pd.concat([table(part="reporting"), table(part="tuning").assign(seed=10**6)])
+    frame = pd.concat([table(part="reporting"), table(part="tuning").assign(seed=lambda frame: frame["seed"] + 10**6)])
     results = ob.from_frame(frame)
     assert len(results.runs) == len(table()) and "72 rows of tuning runs are left out" in "\n".join(results.unsaid)
 

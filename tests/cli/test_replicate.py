@@ -97,18 +97,18 @@ def test_the_same_command_repeats_no_run_and_fills_gaps(first, command):
     assert [path.stat().st_mtime_ns for path in files[1:]] == times[1:]
 
 
-def test_no_seed_of_the_folder_is_used_again_whatever_experiment_it_was_of(tmp_path):
+@pytest.mark.parametrize(("seeds", "fresh"), [(12, 14), (16, 16)])  # 28 tuning seeds are used, 2 a replicate
+def test_no_seed_of_the_folder_is_used_again_whatever_experiment_it_was_of(seeds, fresh, tmp_path):
     facts = {"lr": [0.001, 0.01], "steps": 5, "out": tmp_path / "x"}
     ob.run("quadratic", ["gd", "adam"], seeds=4, tuning_seeds=7, **facts)
-    ob.run("quadratic", ["gd", "adam"], seeds=12, tune="none", **facts)
+    ob.run("quadratic", ["gd", "adam"], seeds=seeds, tune="none", **facts)
     ob.run("quadratic", ["gd", "adam"], seeds=2, tuning_seeds=2, **facts)
     ob.replicate(tmp_path / "x")
-    seeds = {
+    used = {
         name: {seed for path in (tmp_path / name / "runs").iterdir() for seed in pd.read_parquet(path)["seed"]}
         for name in ("x", "x-replication")
     }
-    assert not seeds["x"] & seeds["x-replication"]
-    assert min(seeds["x-replication"]) == 14  # 28 tuning seeds are used, 2 a replicate
+    assert not used["x"] & used["x-replication"] and min(used["x-replication"]) == fresh
 
 
 def test_from_python_the_claims_are_a_frame(first, tmp_path):
