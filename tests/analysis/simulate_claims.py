@@ -155,6 +155,7 @@ def main(pages=200):
     print(
         f"half the loss in every replicate: all losers named everywhere in {half_everywhere(pages, rng):.1%} of pages"
     )
+    print(f"{relabelled(pages, rng)} of {pages} relabelled pages change anybody's fate")
     for kind, n in itertools.product(("normal", "lognormal"), (10, 20)):
         median, centre, middle = coverage(LOSSES[kind], n, 20 * pages, rng)
         print(f"{kind}, {n}: median {median:.1%}, Hodges-Lehmann {centre:.1%}, interquartile mean {middle:.1%}")

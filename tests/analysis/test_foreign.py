@@ -170,7 +170,7 @@ def test_a_run_with_different_rows_is_left_out():
     results = ob.from_frame(pd.concat([frame, frame.iloc[:1].assign(loss=5.0)]))
     assert len(results.runs) == len(frame) - 1
     assert "1 run left out, such as adam on p at seed 0: several different rows" in "\n".join(results.unsaid)
-    assert "p: adam has fewer seeds than the others; comparisons use the 11 common seeds" in results.compare().caveats
+    assert "p: adam has fewer replicates than the others; ranks use the 11 common ones" in results.compare().caveats
 
 
 def test_test_losses_of_some_runs_only_are_not_compared_with_losses_of_others():
@@ -183,7 +183,7 @@ def test_test_losses_of_some_runs_only_are_not_compared_with_losses_of_others():
 
 def test_one_row_a_method_needs_no_seed():
     said = caveats(table().drop_duplicates(["problem", "optimizer"]).drop(columns="seed"))
-    assert "no column 'seed': its only row" in said and "p: only one seed" in said
+    assert "no column 'seed': its only row" in said and "p: only one replicate" in said
 
 
 def test_tuning_runs_of_our_own_table_are_left_out():

@@ -44,7 +44,7 @@ def test_filters_choose_problems_methods_seeds_and_tuning(folder, command):
 
 def test_what_cannot_be_concluded_is_said(folder, command):
     out = command("analyse", folder, "--optimizer", "gd", "--seed", 0)[1]
-    assert "note: only one optimizer, gd" in out and "note: quadratic: only one seed" in out
+    assert "note: only one optimizer, gd" in out and "note: quadratic: only one replicate" in out
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_what_hangs_and_what_dies_cost_their_own_runs_and_status_1(command):
     )
     assert time.monotonic() - begin < 10
     assert status == 1 and "1 finished" in out and "2 timeout" in out and "1 crashed" in out
-    assert sorted(line.split(" on ")[0] for line in lines(err)) == [
+    assert sorted(line.split(" on ")[0] for line in lines(err) if not line.startswith("note: ")) == [
         "crashed: dies",
         "timeout: hangs",
         "timeout: stubborn",
@@ -92,7 +92,15 @@ def test_every_fact_of_a_resolved_experiment_is_written_and_read(command):
 
 def test_a_batch_that_does_not_apply_is_said(command):
     _, _, err = command("run", *ONE, "--optimizer", "adam", "--batch", "8")
-    assert lines(err) == ["note: --batch is ignored by gd: fixed batch size"]
+    assert lines(err)[0] == "note: --batch is ignored by gd: fixed batch size"
+
+
+def test_too_few_replicates_are_said_before_anything_is_run(command):
+    flags = [word for word in ONE if word not in ("--seeds", "1")]
+    words = "are too few to test 3 methods on 1 problem: at least 7 are needed; the results will be described"
+    for count, said in (("6", True), ("7", False)):
+        err = command("run", *flags, "--optimizer", "adam", "--optimizer", "momentum", "--seeds", count)[2]
+        assert (words in err) == said, err
 
 
 def test_unequal_budgets_are_said_before_the_leaderboard(command):
@@ -157,7 +165,7 @@ def test_a_value_of_another_type_in_a_file_is_one_line_and_status_2(command, lin
         (["run", "--steps", "5", "--evaluations", "5"], "steps and gradient_evaluations given together"),
         (["run", "--problem", ""], "problem"),
         (["run", "--plugins", "same"], "two plugins named 'mine'"),
-        (["report"], "Missing argument 'DIR'"),
+        (["report"], "Missing argument 'DIR"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from html import escape
 
@@ -12,7 +13,7 @@ import optibench as ob
 from optibench.analysis.declaration import analyses
 from optibench.plugin.figure import Figure
 from optibench.plugin.registry import registry
-from optibench.report.page import number, write_report
+from optibench.report.page import interval, number, write_report
 from optibench.results import Results
 
 
@@ -64,6 +65,13 @@ def test_the_page_states_the_protocol_and_what_cannot_be_concluded(results, page
         assert line in text
     for target in results.protocol["targets"]:
         assert target["provenance"] in text
+
+
+def test_the_page_states_its_guarantee_and_has_every_pair(results, page):
+    text = html.unescape(page.read_text())
+    assert "If no two methods differed, at most 5 % of such pages would name any difference." in text
+    assert f"Pairs of methods: {len(results.pairwise())} rows" in text and "beyond these problems" in text
+    assert number(float("-inf")) == "-inf" and interval(-math.inf, math.inf) == "" and interval(1.0, math.inf) != ""
 
 
 def test_three_columns_stand_side_by_side(results, page):
