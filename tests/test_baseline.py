@@ -3,9 +3,10 @@
 Exactly, where NumPy, its vector instructions, the BLAS kernel and the processor are the recorded ones. Elsewhere
 products and sums may be taken in another order, and who ended how, and after which step, must still be equal. So must
 the losses, to RTOL, but for the runs whose training is chaotic: there a start that differs in its last bit ends
-anywhere. `moved` in the file says how far DRAWS such starts moved a loss, relatively: at most 2e-11 in 299 runs, and at
-least 0.6 in 12, at rates of 10 and more. The losses of these 12 must be within `lowest` and `highest` of those starts,
-widened by WIDER, since in 96 further draws they left that range by a factor of up to 3.8.
+anywhere. `moved` in the file says how far DRAWS such starts moved a loss, relatively: at most 1e-11 in nearly all runs,
+5e-10 in one that nearly diverged, and at least 0.8 in 12, at rates of 10 and more. The losses of these 13 must be within
+`lowest` and `highest` of those starts, widened by WIDER, since in 96 further draws the 12 left that range by a factor of
+up to 3.8.
 """
 
 from __future__ import annotations
@@ -99,8 +100,9 @@ def test_the_suite_smoke_gives_the_committed_results():
 def test_chaotic_are_a_few_runs_at_high_rates_and_none_is_nearly_so():
     runs = committed()
     chaotic = runs["moved"] > CHAOTIC
-    assert (runs.loc[chaotic, "lr"] >= 10).all() and (runs.loc[chaotic, "moved"] > 1e-3).all()
-    assert chaotic.sum() == 12 and (runs.loc[~chaotic, "moved"].dropna() < CHAOTIC / 3).all()
+    wild = runs["moved"] > 1e-3
+    assert wild.sum() == 12 and (runs.loc[wild, "lr"] >= 10).all()
+    assert chaotic.sum() == 13 and (runs.loc[~chaotic, "moved"].dropna() < CHAOTIC / 3).all()
     pd.testing.assert_series_equal(chaotic, runs[BOUNDS].notna().all(axis=1), check_names=False)
     assert (runs["moved"].isna() == runs["loss"].isna()).all()
 
