@@ -89,6 +89,10 @@ def test_sentences_groups_and_tables_never_contradict_each_other(facts):
     assert (pairs["better"].ne("") <= (pairs["p_adjusted"] < 0.05)).all()
     tested = pairs[pairs["problem"] != BEYOND]
     assert (tested["better"].ne("") == (tested["p_adjusted"] < 0.05)).all()
+    for row in pairs[pairs["better"].ne("")].itertuples():  # the effect is on the side of the winner
+        neutral = float(row.effect == "ratio")
+        assert (row.estimate < neutral) == (row.better == row.a) and row.estimate != neutral
+        assert row.low <= row.estimate <= row.high <= neutral or row.high >= row.estimate >= row.low >= neutral
     better = {(row.problem, frozenset((row.a, row.b))): row.better for row in pairs.itertuples()}
     letter = {(row.problem, row.optimizer): set(row.groups) for row in board.itertuples()}
     letter |= {(ALL, row.optimizer): set(row.groups) for row in ranks.itertuples()}
