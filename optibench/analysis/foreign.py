@@ -148,6 +148,12 @@ def _distinct(frame: pd.DataFrame, source: str, unsaid: list[str]) -> pd.DataFra
     differ = runs.isin(pd.MultiIndex.from_frame(twice[KEYS]))
     first = twice.iloc[0]
     where = f"{first['optimizer']} on {first['problem']} at seed {first['seed']}"
+    rates = once[differ].groupby(KEYS)["lr"].nunique(dropna=False) if "lr" in once else pd.Series(dtype=int)
+    if (rates > 1).any():  # to keep the runs whose rates happen to agree would be a choice by the results
+        raise StoreError(
+            f"'{source}' has rows of one run with several learning rates, such as {where}; keep those that are to be "
+            "compared, or give each rate a name of its own, such as 'adam:lr=0.1'"
+        )
     if differ.all():
         raise StoreError(
             f"'{source}' has several different rows for every run, such as {where}: which one counts cannot be known; "

@@ -8,11 +8,14 @@ from optibench.cli.options import find, plugin_options
 
 
 @click.command("report")
-@click.argument("folder", metavar="DIR | FILE.csv")
+@click.argument("folder", metavar="DIR")
 @click.option("--out", metavar="DIR", help="Folder of the report.  [default: DIR; of FILE.csv, reports/FILE]")
 @plugin_options
 def command(folder: str, out: str | None, folders: tuple[str, ...], modules: tuple[str, ...]) -> None:
-    """Make the report in DIR again from the results that lie there, or of a table from elsewhere (see analyse)."""
+    """Make the report in DIR again from the results that lie there; or that of FILE.csv, a table from elsewhere.
+
+    `optibench analyse --help` says which columns such a table has.
+    """
     figures = list(find(folders, modules)["figure"].values())
     from optibench.results import load  # brings pandas
 

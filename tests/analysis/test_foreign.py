@@ -209,6 +209,10 @@ WRONG = {
     "an empty step": (table(step=np.nan), "row 1: no step"),
     "a rate as text": (table(lr="fast"), "row 1: lr 'fast' is not a number"),
     "an unknown status": (table(status="finnished"), "no status in 'table' named 'finnished'; nearest: finished"),
+    "several rates": (
+        pd.concat([table(lr=0.1), table(lr=0.2).iloc[:1]]),
+        "several learning rates, such as adam on p at",
+    ),
     "only different rows": (pd.concat([table(), table().assign(loss=5.0)]), "several different rows for every run"),
 }
 
