@@ -4,9 +4,9 @@ Exactly, where NumPy, its vector instructions, the BLAS kernel and the processor
 products and sums may be taken in another order, and who ended how, and after which step, must still be equal. So must
 the losses, to RTOL, but for the runs whose training is chaotic: there a start that differs in its last bit ends
 anywhere. `moved` in the file says how far DRAWS such starts moved a loss, relatively: at most 1e-11 in nearly all runs,
-5e-10 in one that nearly diverged, and at least 0.8 in 12, at rates of 10 and more. The losses of these 13 must be within
-`lowest` and `highest` of those starts, widened by WIDER, since in 96 further draws the 12 left that range by a factor of
-up to 3.8.
+5e-10 in one that nearly diverged, and at least 0.8 in 12, at rates of 10 and more. The losses of these 13 must lie
+between `lowest` and `highest` of those starts, widened by WIDER: in 96 further draws the 12 left that range by a factor
+of up to 3.8.
 """
 
 from __future__ import annotations

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import inf, nan
 
 import numpy as np
 import pandas as pd
 
-from optibench.analysis.comparison import Comparison, lower_median
-from optibench.analysis.pairs import ALPHA
-from optibench.analysis.stats.effects import paired
+from optibench.analysis.comparison import TUNINGS, Comparison, lower_median, scores
 from optibench.analysis.stats.hitting_times import expected_best
 from optibench.plugin.types import Array
 from optibench.stored import Stored, tuning_scores
 
+#: Tuning overfits where what it chose is worse than the default in this share of so many replicates.
+MOST, FEWEST = 0.8, 8
 COLUMNS = [
     "problem", "optimizer", "tuning", "trials", "settings", "tuning_score", "fresh_score", "optimism", "on_boundary",
 ]  # fmt: skip
@@ -92,16 +93,37 @@ def of_comparison(trials: pd.DataFrame, comparison: Comparison) -> pd.DataFrame:
     return trials[trials["problem"].isin(comparison.problems) & trials["optimizer"].isin(comparison.methods)]
 
 
-def undertuned(stored: Stored, comparison: Comparison) -> list[str]:
+def self_checks(stored: Stored, comparison: Comparison) -> list[str]:
+    """What tuning did badly, as caveats."""
+    return [*_undertuned(stored, comparison), *_overfitted(stored, comparison)]
+
+
+def _undertuned(stored: Stored, comparison: Comparison) -> Iterator[str]:
     """A rule that is another one at some settings cannot lose to it, unless its tuning did not find them."""
-    caveats = []
     for problem, general, special in stored.protocol["contains"]:
-        a, b = comparison.pair(problem, general, special)
-        if len(a) > 1 and (a != b).any():
-            difference = paired(a, b)
-            if difference.better == "b" and difference.p < ALPHA:
-                caveats.append(
-                    f"{general} on {problem} loses to its own special case {special}, by {difference.median:.2g} "
-                    "in the median: it is under-tuned here and needs more trials"
+        if problem in comparison.problems and {general, special} <= {*comparison.methods}:
+            rows = [comparison.methods.index(name) for name in (special, general)]
+            if comparison.tests(problem).wins[*rows]:
+                yield (
+                    f"{general} on {problem} is significantly worse than its own special case {special}: it is "
+                    "under-tuned here and needs more trials"
                 )
-    return caveats
+
+
+def _overfitted(stored: Stored, comparison: Comparison) -> Iterator[str]:
+    """Tuned settings that are worse than the defaults in nearly all replicates were chosen by too few examples."""
+    if comparison.tuning not in ("lr", "all") or "default" not in set(stored.reported["tuning"]):
+        return
+    scored = stored.reported.assign(score=scores(stored.reported))
+    table = scored.pivot_table(
+        index=["problem", "optimizer", "seed"], columns="tuning", values="score", aggfunc="first", dropna=False
+    )
+    worse = table[comparison.tuning].gt(table["default"])
+    for (problem, method), in_replicates in worse.groupby(["problem", "optimizer"]):
+        count, n = int(in_replicates.sum()), len(in_replicates)
+        shown_here = problem in comparison.problems and method in comparison.methods
+        if shown_here and n >= FEWEST and count >= MOST * n:
+            yield (
+                f"{method} on {problem} is worse with its {TUNINGS[comparison.tuning]} than at its default in {count} "
+                f"of {n} replicates: its validation split is too small to tune on"
+            )

@@ -16,7 +16,7 @@ from optibench.analysis.comparison import TUNINGS, Compared
 from optibench.analysis.declaration import flat
 from optibench.analysis.leaderboard import other_scores
 from optibench.analysis.stats.adjust import ALPHA
-from optibench.analysis.tuning import undertuned
+from optibench.analysis.tuning import self_checks
 from optibench.errors import StoreError, reason
 from optibench.plugin.figure import Figure
 from optibench.plugin.types import Facts
@@ -88,7 +88,7 @@ def _render(results: Compared, tables: dict[str, pd.DataFrame], files: list[str]
         tuned=TUNINGS[comparison.tuning],
         others=other_scores(tables["leaderboard"], comparison.tuning),
         budgets=budgets_differ(comparison),
-        caveats=comparison.caveats + undertuned(results, comparison),
+        caveats=comparison.caveats + self_checks(results, comparison),
         facts=_facts(results),
         elsewhere=bool(results.unsaid),
         problems=[] if results.unsaid else _problems(runs),

@@ -16,6 +16,7 @@ from optibench.analysis.pairs import ALL, BEYOND
 from optibench.analysis.sensitivity import around_best
 from optibench.analysis.stats.adjust import holm, replicates_needed
 from optibench.analysis.stats.rank_bootstrap import resampled, share_first
+from optibench.analysis.tuning import self_checks
 from optibench.results import Results
 
 KINDS = ("performance", "data", "ecdf", "area", "algoperf")
@@ -402,6 +403,20 @@ def test_the_optimism_of_tuning_is_the_fresh_score_less_the_one_that_chose():
     assert row["optimism"] == pytest.approx(0.3)  # the median of -0.5, 3.0 and 0.3: within replicates
     chosen = {f"p/a/{seed}": {"validation_loss": 9.0} for seed in range(3)}
     assert made({"p": {"a": [3, 5, 4]}}, runs=chosen).tuning()["fresh_score"].tolist() == [9.0]
+
+
+@pytest.mark.parametrize(("worse", "said"), [(8, True), (7, False)])
+def test_tuned_settings_that_are_worse_than_the_defaults_in_nearly_all_replicates_overfit(worse, said):
+    tuned = [2.0] * worse + [0.5] * (9 - worse)
+    results = made({"p": {"a": tuned, "b": [1.0] * 9, "c": [1.0] * 9}})
+    rows = results.protocol["rows"]
+    of_c = next(row["runs"] for row in rows if row["optimizer"] == "c")
+    rows += [{"problem": "p", "optimizer": "a", "tuning": "default", "trials": 0, "runs": of_c}]
+    lines = self_checks(results, results.compare())
+    assert [
+        line.startswith(f"a on p is worse with its learning rate tuned than at its default in {worse} of 9")
+        for line in lines
+    ] == [True] * said
 
 
 def test_the_expected_best_of_k_trials_by_hand():
