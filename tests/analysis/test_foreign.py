@@ -82,7 +82,7 @@ def test_every_analysis_has_its_columns_or_no_row(frame, tmp_path):
     assert "could not be drawn" not in text and ">nan" not in text
     for unknown in ("tuning seeds", "experiment.toml", "fingerprint</th>", "Gradient transforms", "Precision"):
         assert unknown not in text
-    assert results.verdict()["leaders"].iloc[0] == ["adam"]
+    assert "adam" in results.verdict()["leaders"].iloc[0]  # the others too where all test losses are equal
 
 
 def test_what_a_table_cannot_say_is_a_caveat(tmp_path):
