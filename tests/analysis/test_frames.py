@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from results_made import made
 
@@ -212,6 +212,7 @@ def test_a_monotone_transform_of_the_losses_leaves_ranks_unchanged(table):
     names = "abcd"[: len(table[0])]
     bent = [[[None if x is None else np.exp(x / 2) - 3 for x in row] for row in rows] for rows in table]
     one, two = made(named(table, names)), made(named(bent, names))
+    assume(all(results.leaderboard()["solved"].isna().all() for results in (one, two)))  # a gap has a width
     columns = ["problem", "optimizer", "rank"]
     pd.testing.assert_frame_equal(one.leaderboard()[columns], two.leaderboard()[columns])
     pd.testing.assert_frame_equal(one.ranks(), two.ranks())
@@ -413,10 +414,8 @@ def test_tuned_settings_that_are_worse_than_the_defaults_in_nearly_all_replicate
     of_c = next(row["runs"] for row in rows if row["optimizer"] == "c")
     rows += [{"problem": "p", "optimizer": "a", "tuning": "default", "trials": 0, "runs": of_c}]
     lines = self_checks(results, results.compare())
-    assert [
-        line.startswith(f"a on p is worse with its learning rate tuned than at its default in {worse} of 9")
-        for line in lines
-    ] == [True] * said
+    words = f"a on p is worse with its learning rate tuned than at its default in {worse} of 9 replicates"
+    assert [line.startswith(words) for line in lines] == [True] * said
 
 
 def test_the_expected_best_of_k_trials_by_hand():
