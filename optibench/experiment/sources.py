@@ -50,14 +50,22 @@ def files(path: Path) -> frozenset[Path]:
         path = left.pop()
         if path not in seen and path not in NO_NUMBERS:
             seen.add(path)
-            for level, module, name in _parsed(path, path.stat().st_mtime_ns)[1]:
-                parts = [part for part in module.split(".") if part]
-                if not level and package and parts[0] != package:
-                    continue
-                place = (path.parents[level - 1] if level else root).joinpath(*parts)
-                if place.is_relative_to(root):
-                    left += (_file(place / name) if name else []) or _file(place)
+            left += _imported(path, path.stat().st_mtime_ns, root, package)
     return frozenset(seen)
+
+
+@lru_cache(4096)
+def _imported(path: Path, changed: int, root: Path, package: str) -> tuple[Path, ...]:
+    """The files that a file imports of the package, or of the folder if that is empty, below ``root``."""
+    imported = list[Path]()
+    for level, module, name in _parsed(path, changed)[1]:
+        parts = [part for part in module.split(".") if part]
+        if not level and package and parts[0] != package:
+            continue
+        place = (path.parents[level - 1] if level else root).joinpath(*parts)
+        if place.is_relative_to(root):
+            imported += (_file(place / name) if name else []) or _file(place)
+    return tuple(imported)
 
 
 def _file(place: Path) -> list[Path]:
