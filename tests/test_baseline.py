@@ -94,7 +94,7 @@ def test_the_suite_smoke_gives_the_committed_results():
         )
     runs, bounds = runs[chaotic], expected.loc[chaotic, BOUNDS]
     assert (runs["loss"] > bounds["lowest"] / WIDER).all() and (runs["loss"] < bounds["highest"] * WIDER).all()
-    assert runs["test_accuracy"].between(0, 1).all()
+    assert runs["test_accuracy"].dropna().between(0, 1).all()  # rosenbrock has none
 
 
 def test_chaotic_are_a_few_runs_at_high_rates_and_none_is_nearly_so():
