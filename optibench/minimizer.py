@@ -114,7 +114,7 @@ def _method(method: OptimizerLike) -> tuple[Optimizer, Facts]:
 
 def _number(name: str, value: object) -> float:
     try:
-        return float(value)  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]  # raises on what is not a number
     except (TypeError, ValueError):
         raise SettingError(f"{name} = {shown(value)}: must be a number") from None
 

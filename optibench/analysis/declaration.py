@@ -24,7 +24,7 @@ def analysis(summary: str, columns: Mapping[str, str]) -> Callable[[Method], Met
     """Declare a method of Results as an analysis: it takes the filters and returns a frame with these columns."""
 
     def declare(method: Method) -> Method:
-        method.analysis = Analysis(summary, columns)  # type: ignore[attr-defined]
+        method.analysis = Analysis(summary, columns)  # type: ignore[attr-defined]  # functions have any
         return method
 
     return declare

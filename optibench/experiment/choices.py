@@ -69,7 +69,7 @@ def rates(lr: object) -> tuple[float, ...]:
         elif isinstance(lr, bool):
             raise TypeError
         else:
-            values = [float(lr)]  # type: ignore[arg-type]
+            values = [float(lr)]  # type: ignore[arg-type]  # raises on what is not a number
     except InputError:
         raise
     except (TypeError, ValueError, OverflowError):

@@ -39,6 +39,7 @@ class Cell:
     def defaults(self) -> Settings:
         """Every hyperparameter as declared, or as the experiment fixes it."""
         values: Mapping[str, object] = {**self.rule.hyperparameters, **self.fixed}
+        # Checked to be numbers when the experiment was resolved; options, which need not be, are left out here.
         return {name: float(values[name]) for name in self.rule.hyperparameters}  # type: ignore[arg-type]
 
     def run(self, settings: Settings, seed: int) -> Run:

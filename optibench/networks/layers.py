@@ -178,8 +178,9 @@ class Normalise(Layer):
 
     eps: float = 1e-5
 
+    @abstractmethod
     def axes(self, x: Array) -> tuple[int, ...]:
-        raise NotImplementedError
+        """Those that the mean and the deviation are taken over."""
 
     def parameters(self, shape: Shape) -> dict[str, Parameter]:
         return {"scale": Parameter(shape[-1:], "ones"), "shift": Parameter(shape[-1:], "zeros")}

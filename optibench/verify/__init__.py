@@ -36,6 +36,7 @@ def verify(rule: Optimizer, registry: Registry) -> Iterator[Check]:
     yield from _checked(rule, "identity", lambda: identities(rule, registry))
     for name, (check, concerns, tolerance) in CONTRACT.items():
         if concerns(rule):
+            # The function is called before the loop goes on, so it sees its own check.
             yield from _checked(rule, "contract", lambda: iter([(name, check(rule), tolerance)]), name)  # noqa: B023
 
 
