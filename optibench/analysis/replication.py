@@ -5,26 +5,34 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from optibench.analysis.stats.adjust import ALPHA, holm
+
 CONFIRMED, NOT_CONFIRMED, CONTRADICTED = "confirmed", "not confirmed", "contradicted"
 
 
 def claims(pairs: pd.DataFrame, again: pd.DataFrame) -> pd.DataFrame:
-    """One row a significant pair of ``pairs``: problem, better, worse, who is better again, and the outcome.
+    """One row a significant pair of ``pairs``: problem, better, worse, the adjusted p of its replication, the outcome.
 
-    ``pairs`` and ``again`` are the tables ``pairwise`` of the two experiments. A claim is confirmed if the same method
-    is significantly better again, contradicted if the other one is, and not confirmed if neither is.
+    ``pairs`` and ``again`` are the tables ``pairwise`` of the two experiments. A replication tests the claims and
+    nothing else, each in the direction that it names: p is one-sided, and adjusted by Holm for as many tests as there
+    are claims. A claim is confirmed if p is below ALPHA, contradicted if the test of the other direction is.
     """
     keys = ["problem", "a", "b"]
     made = pairs.loc[pairs["better"].fillna("") != "", [*keys, "better"]]
-    frame = made.merge(again[[*keys, "better"]].rename(columns={"better": "again"}), on=keys, how="left")
-    better, second = frame["better"], frame["again"].fillna("")
+    frame = made.merge(again[[*keys, "effect", "estimate", "p"]], on=keys, how="left")
+    better = frame["better"]
+    lead = (frame["effect"] == "ratio").astype(float) - frame["estimate"]  # above 0: a is better again
+    side = np.sign(lead.fillna(0.0)) * np.where(better == frame["a"], 1, -1)
+    half = frame["p"].fillna(1.0) / 2
+    same = holm(np.where(side > 0, half, 1 - half))
+    opposite = holm(np.where(side < 0, half, 1 - half))
     return pd.DataFrame(
         {
             "problem": frame["problem"],
             "better": better,
             "worse": frame["a"].where(frame["b"] == better, frame["b"]),
-            "again": second,
-            "outcome": np.select([second == better, second != ""], [CONFIRMED, CONTRADICTED], NOT_CONFIRMED),
+            "p_adjusted": same,
+            "outcome": np.select([same < ALPHA, opposite < ALPHA], [CONFIRMED, CONTRADICTED], NOT_CONFIRMED),
         }
     )
 

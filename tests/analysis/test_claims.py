@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 import simulate_claims as simulate
-from hypothesis import given, settings
+import simulate_experiments as experiments
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from results_made import made
 
@@ -29,6 +30,11 @@ def test_pages_of_equal_methods_claim_a_difference_one_time_in_twenty_at_most():
     rng = np.random.default_rng(1)
     pages = [simulate.false_pages(kind, 40, rng) for kind in simulate.LOSSES]
     assert 0 < np.mean(pages) <= 0.05, pages  # 0 of 200 would be a procedure that never claims
+
+
+def test_copies_of_one_rule_that_are_trained_and_tuned_do_not_differ():
+    page = experiments.claims(0, ["beale", "xor-mlp"], copies=3, seeds=12, steps=20, lr="1e-3:0.3:3")
+    assert page == {"default": 0, "lr": 0, "all": 0}
 
 
 def test_what_differs_is_found():
@@ -82,6 +88,7 @@ def names_in(pattern, sentence):
 
 
 @settings(max_examples=40, deadline=None)
+@example(([1, 0], 1, 11, 566, 0.1))  # a tie at the very threshold
 @given(PAGES)
 def test_sentences_groups_and_tables_never_contradict_each_other(facts):
     results = made(drawn(*facts))
@@ -92,9 +99,7 @@ def test_sentences_groups_and_tables_never_contradict_each_other(facts):
     for row in pairs[pairs["better"].ne("")].itertuples():  # the effect is on the side of the winner
         neutral = float(row.effect == "ratio")
         assert (row.estimate < neutral) == (row.better == row.a) and row.estimate != neutral
-        # With ties an exact interval can be wider than the exact test, which conditions on them, at the very threshold.
-        excluded = row.high <= neutral or row.low >= neutral
-        assert row.low <= row.estimate <= row.high and (excluded or row.p_adjusted > 0.04)
+        assert row.low <= row.estimate <= row.high <= neutral or row.high >= row.estimate >= row.low >= neutral
     better = {(row.problem, frozenset((row.a, row.b))): row.better for row in pairs.itertuples()}
     letter = {(row.problem, row.optimizer): set(row.groups) for row in board.itertuples()}
     letter |= {(ALL, row.optimizer): set(row.groups) for row in ranks.itertuples()}

@@ -36,28 +36,40 @@ def first(command):
     return Path("x")
 
 
-def pairs(**better):
-    """A table of pairs: problem_a_b = who is better."""
-    rows = [(*name.split("_"), winner) for name, winner in better.items()]
-    return pd.DataFrame(rows, columns=["problem", "a", "b", "better"])
+def pairs(**facts):
+    """A table of pairs: problem_a_b = (who is better, ratio of losses, p)."""
+    rows = [(*name.split("_"), *values) for name, values in facts.items()]
+    return pd.DataFrame(rows, columns=["problem", "a", "b", "better", "estimate", "p"]).assign(effect="ratio")
 
 
 def test_a_claim_is_confirmed_contradicted_or_neither():
-    made = pairs(p_a_b="a", p_a_c="c", p_b_c="c", q_a_b="b", q_a_c="a", q_b_c="")
-    again = pairs(p_a_b="a", p_a_c="a", p_b_c="", q_a_b="b", q_b_c="b")  # nothing of a and c on q
+    a, c = ("a", 0.5, 0.001), ("c", 2.0, 0.001)
+    made = pairs(p_a_b=a, p_a_c=c, p_b_c=c, q_a_b=("b", 2.0, 0.001), q_a_c=a, q_b_c=("", 1.1, 0.5), r_a_b=a)
+    weak = ("", 2.0, 0.03)  # not significant among all pairs of the page: but it is here, in the direction of the claim
+    again = pairs(
+        p_a_b=a,
+        p_a_c=("a", 0.5, 0.002),
+        p_b_c=("", 2.0, 0.06),
+        q_a_b=weak,
+        q_b_c=("b", 0.5, 0.001),
+        r_a_b=("", 1.0, 1.0),
+    )
     table = claims(made, again)
-    assert table.to_dict("list") == {
-        "problem": ["p", "p", "p", "q", "q"],
-        "better": ["a", "c", "c", "b", "a"],
-        "worse": ["b", "a", "b", "a", "c"],
-        "again": ["a", "a", "", "b", ""],
-        "outcome": ["confirmed", "contradicted", "not confirmed", "confirmed", "not confirmed"],
+    assert table.drop(columns="p_adjusted").to_dict("list") == {
+        "problem": ["p", "p", "p", "q", "q", "r"],
+        "better": ["a", "c", "c", "b", "a", "a"],
+        "worse": ["b", "a", "b", "a", "c", "b"],
+        "outcome": ["confirmed", "contradicted", "not confirmed", "not confirmed", "not confirmed", "not confirmed"],
     }
-    assert summary(table) == "2 of 5 claims came out again (40 %), 2 were not confirmed, 1 was contradicted."
+    # One-sided: .0005, 1 - .001, .03, .015, .5 where a run is missing and .5 where the two are equal
+    assert table["p_adjusted"].tolist() == pytest.approx([0.003, 1, 0.12, 0.075, 1, 1])
+    assert summary(table) == "1 of 6 claims came out again (17 %), 4 were not confirmed, 1 was contradicted."
+    alone = claims(made.query("problem == 'q' and b == 'b'"), again)
+    assert alone["outcome"].tolist() == ["confirmed"] and alone["p_adjusted"].tolist() == [0.015]
 
 
 def test_without_a_claim_there_is_nothing_to_replicate():
-    table = claims(pairs(p_a_b=""), pairs(p_a_b="a"))
+    table = claims(pairs(p_a_b=("", 1.1, 0.5)), pairs(p_a_b=("a", 0.5, 0.001)))
     assert (
         table.empty and summary(table) == "No pair of methods differs significantly, so there is no claim to replicate."
     )
@@ -69,7 +81,7 @@ def test_a_true_claim_comes_out_again_on_other_seeds(first, command):
     assert out.startswith("16 runs: 16 finished, seeds from 8: x-replication\n")
     assert "1 of 1 claim came out again (100 %), 0 were not confirmed, 0 were contradicted." in out
     row = next(line.split() for line in out.splitlines() if line.startswith("quadratic "))
-    assert row == ["quadratic", "momentum", "gd", "momentum", "confirmed"]
+    assert row == ["quadratic", "momentum", "gd", "0.00391", "confirmed"]
     again = ob.load("x-replication")
     assert sorted(again.runs["seed"].unique()) == [*range(8, 16)]
     same = {"name": None, "first_seed": None}
@@ -114,7 +126,7 @@ def test_no_seed_of_the_folder_is_used_again_whatever_experiment_it_was_of(seeds
 def test_from_python_the_claims_are_a_frame(first, tmp_path):
     table = ob.replicate(first, out=tmp_path / "there")
     assert table.to_dict("records") == [
-        {"problem": "quadratic", "better": "momentum", "worse": "gd", "again": "momentum", "outcome": "confirmed"}
+        {"problem": "quadratic", "better": "momentum", "worse": "gd", "p_adjusted": 2.0**-8, "outcome": "confirmed"}
     ]
     assert table.equals(ob.load(first).claims(ob.load(tmp_path / "there")))
 

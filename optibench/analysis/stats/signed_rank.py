@@ -89,8 +89,9 @@ def hodges_lehmann(differences: object, confidence: float = 0.95) -> tuple[float
     itself among them, and the interval of those centres that the signed-rank test does not reject.
 
     Hodges & Lehmann 1963, Ann. Math. Stat. 34, 598-611; the interval is Tukey's, exact for symmetric differences and
-    conservative with ties. Infinite differences of both signs have the average 0, as they have the same rank. Without
-    enough differences for this confidence the interval is -inf to inf.
+    conservative with ties, where it can still hold 0 though the test, which counts with the ties, rejects it: it ends
+    at 0 then. Infinite differences of both signs have the average 0, as they have the same rank. Without enough
+    differences for this confidence the interval is -inf to inf.
     """
     d = np.ravel(np.asarray(differences, float))
     if not d.size or np.isnan(d).any():
@@ -102,7 +103,10 @@ def hodges_lehmann(differences: object, confidence: float = 0.95) -> tuple[float
     infinite = not (np.isfinite(low) and np.isfinite(high))
     middle = 0.0 if infinite and low < 0 < high else float(low if low == high else low / 2 + high / 2)
     cut = _cut(len(d), confidence)
-    return (float(averages[cut - 1]), middle, float(averages[-cut])) if cut else (-inf, middle, inf)
+    ends = (float(averages[cut - 1]), float(averages[-cut])) if cut else (-inf, inf)
+    if ends[0] < 0 < ends[1] and signed_rank_p(d) <= 1 - confidence:
+        ends = (0.0, ends[1]) if doubled_ranks(d).sum() > 0 else (ends[0], 0.0)
+    return ends[0], middle, ends[1]
 
 
 @lru_cache
