@@ -15,7 +15,7 @@ from optibench.analysis.stats.claims import Tests, positive
 from optibench.analysis.stats.effects import probability_of_improvement, win_tie_loss
 from optibench.analysis.stats.intervals import MOST_REPLICATES, more_replicates
 from optibench.analysis.stats.ranks import critical_difference, friedman, nemenyi, siegel
-from optibench.analysis.stats.signed_rank import differences, doubled_ranks, hodges_lehmann
+from optibench.analysis.stats.signed_rank import differences, doubled_ranks, hodges_lehmann, ratios
 from optibench.errors import UnknownName
 from optibench.plugin.types import Array
 
@@ -79,8 +79,8 @@ def on_problem(comparison: Comparison, problem: str, pairs: list[Pair]) -> list[
         x, y = comparison.pair(problem, a, b)
         if not len(x):
             continue
-        d = differences(np.log(x), np.log(y)) if logarithmic else differences(x, y)
-        low, estimate, high = hodges_lehmann(d)
+        d = ratios(x, y) if logarithmic else differences(x, y)
+        low, estimate, high = hodges_lehmann(differences(np.log(x), np.log(y)) if logarithmic else d, ranked=d)
         if logarithmic:
             with np.errstate(over="ignore"):
                 low, estimate, high = map(float, np.exp([low, estimate, high]))

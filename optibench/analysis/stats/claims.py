@@ -8,7 +8,7 @@ therefore be chosen by looking. Adjusted p-values are multiplied by the number o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import sqrt
@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from optibench.analysis.stats.adjust import ALPHA, families, fewest, holm
-from optibench.analysis.stats.signed_rank import differences, doubled_ranks, signed_rank_p
+from optibench.analysis.stats.signed_rank import differences, doubled_ranks, ratios, signed_rank_p
 from optibench.plugin.types import Array
 
 
@@ -63,12 +63,12 @@ def claims(tables: Sequence[Array], complete: Array) -> Claims:
 
 
 def paired(table: Array) -> Array:
-    """Differences of all pairs i < j on a problem, (pairs, replicates): of log scores if all finite ones are positive.
+    """Ratios of all pairs i < j on a problem, (pairs, replicates), if all finite scores are positive; else differences.
 
-    Differences of logarithms are ratios of losses, which have one meaning for small and for large losses. The scale is
-    the same for all methods, and so does not depend on which of them is better.
+    A ratio has one meaning for small and for large losses. The scale is the same for all methods, and so does not
+    depend on which of them is better.
     """
-    return _pairs(np.log(table) if positive(table) else table)
+    return _pairs(table, ratios if positive(table) else differences)
 
 
 def positive(scores: Array) -> bool:
@@ -77,10 +77,10 @@ def positive(scores: Array) -> bool:
     return bool(len(finite) and (finite > 0).all())
 
 
-def _pairs(columns: Array) -> Array:
+def _pairs(columns: Array, compare: Callable[[object, object], Array] = differences) -> Array:
     """(pairs, n) of columns (n, k), i < j."""
     i, j = np.triu_indices(columns.shape[1], 1)
-    return differences(columns[:, i], columns[:, j]).T
+    return compare(columns[:, i], columns[:, j]).T
 
 
 def _family(problems: list[Array], parts: int) -> list[Tests]:

@@ -33,6 +33,18 @@ def differences(a: object, b: object) -> Array:
         return np.where(a == b, 0.0, a - b)
 
 
+def ratios(a: object, b: object) -> Array:
+    """The larger by the smaller of paired positive scores, with the sign of a - b; 0 where equal, infinite if one is.
+
+    Their signed ranks are those of the differences of logarithms, but exact: equal ratios of whole numbers are equal.
+    """
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    with np.errstate(invalid="ignore", over="ignore"):
+        one_is_infinite = np.isinf(a) != np.isinf(b)
+        size = np.where(one_is_infinite, inf, np.minimum(np.maximum(a, b) / np.minimum(a, b), np.finfo(float).max))
+        return np.where(a == b, 0.0, np.sign(a - b) * size)
+
+
 def doubled_ranks(differences: object, zeros: Zeros = "pratt") -> Array:
     """Twice the signed ranks of the sizes, ties sharing their average, (..., n) whole numbers; 0 for 0 and for NaN."""
     d = np.asarray(differences, float)
@@ -84,14 +96,17 @@ def _at_most(sizes: Array, limits: Array) -> Array:
     return np.cumsum(counts[:, width:], axis=1)[row, limits] / 2.0**n
 
 
-def hodges_lehmann(differences: object, confidence: float = 0.95) -> tuple[float, float, float]:
+def hodges_lehmann(
+    differences: object, confidence: float = 0.95, ranked: object | None = None
+) -> tuple[float, float, float]:
     """Low, estimate, high of the centre of differences (n,): the median of the averages of all pairs, a value with
     itself among them, and the interval of those centres that the signed-rank test does not reject.
 
     Hodges & Lehmann 1963, Ann. Math. Stat. 34, 598-611; the interval is Tukey's, exact for symmetric differences and
     conservative with ties, where it can still hold 0 though the test, which counts with the ties, rejects it: it ends
-    at 0 then. Infinite differences of both signs have the average 0, as they have the same rank. Without enough
-    differences for this confidence the interval is -inf to inf.
+    at 0 then. ``ranked``: what the test ranks, where that is not the differences themselves. Infinite differences of
+    both signs have the average 0, as they have the same rank. Without enough differences for this confidence the
+    interval is -inf to inf.
     """
     d = np.ravel(np.asarray(differences, float))
     if not d.size or np.isnan(d).any():
@@ -104,8 +119,9 @@ def hodges_lehmann(differences: object, confidence: float = 0.95) -> tuple[float
     middle = 0.0 if infinite and low < 0 < high else float(low if low == high else low / 2 + high / 2)
     cut = _cut(len(d), confidence)
     ends = (float(averages[cut - 1]), float(averages[-cut])) if cut else (-inf, inf)
-    if ends[0] < 0 < ends[1] and signed_rank_p(d) <= 1 - confidence:
-        ends = (0.0, ends[1]) if doubled_ranks(d).sum() > 0 else (ends[0], 0.0)
+    tested = d if ranked is None else ranked
+    if ends[0] < 0 < ends[1] and signed_rank_p(tested) <= 1 - confidence:
+        ends = (0.0, ends[1]) if doubled_ranks(tested).sum() > 0 else (ends[0], 0.0)
     return ends[0], middle, ends[1]
 
 
