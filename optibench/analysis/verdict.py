@@ -13,7 +13,19 @@ from optibench.analysis.leaderboard import level, overall
 from optibench.analysis.pairs import ALL, BEYOND, MANY, pairwise
 from optibench.analysis.places import Places, places
 from optibench.analysis.stats.claims import Tests, identical
-from optibench.analysis.words import about, at_least, at_most, count, digits, listing, span
+from optibench.analysis.words import (
+    about,
+    at_least,
+    at_most,
+    count,
+    digits,
+    named_methods,
+    named_problems,
+    part,
+    parts,
+    plain,
+    span,
+)
 
 #: More replicates, or problems, than this are not worth a word.
 LARGEST = 1000
@@ -50,13 +62,16 @@ def verdict(comparison: Comparison) -> pd.DataFrame:
 
     ``p_tied`` is the smallest adjusted p of a leader and one that is tied with it, ``p_worse`` the largest of a leader
     and one that is worse; ``more``: about how many more replicates (beyond these problems: more problems) the closest
-    of those tied needs for a significant difference.
+    of those tied needs for a significant difference. ``attrs["parts"]``: the parts of every sentence, with what they
+    lead to.
     """
     rows = [on_problem(comparison, problem) for problem in comparison.problems]
     first = [over_problems(comparison, rows)]
     if comparison.claims.over is not None and np.isfinite(comparison.whole).any() and len(comparison.methods) > 1:
         first.append(beyond_problems(comparison))
-    return pd.DataFrame([asdict(row) for row in (*first, *rows)], columns=COLUMNS)
+    frame = pd.DataFrame([asdict(row) for row in (*first, *rows)], columns=COLUMNS)
+    frame.attrs["parts"] = [parts(sentence) for sentence in frame["sentence"]]
+    return frame.assign(sentence=[plain(sentence) for sentence in frame["sentence"]])
 
 
 def on_problem(comparison: Comparison, problem: str) -> Verdict:
@@ -67,27 +82,30 @@ def on_problem(comparison: Comparison, problem: str) -> Verdict:
     first = [standing.methods[name] for name in leaders]
     score, low, high = first[0].score, min(place.low for place in first), max(place.high for place in first)
     row = Verdict(problem, leaders=leaders, score=score, low=low, high=high)
-    measure = "test loss" if "test_loss" in rows and rows["test_loss"].notna().any() else "loss"
+    here, measure = part("problem", problem), "loss"
+    if "test_loss" in rows and rows["test_loss"].notna().any():
+        measure = "test loss"
     value = f"{score:.3g}{span(low, high)}"
     if not np.isfinite(rows["score"]).any():
-        return Verdict(problem, f"On {problem} no run finished, so no ranking is possible.")
+        return Verdict(problem, f"On {here} no run finished, so no ranking is possible.")
     if len(names) == 1:
-        text = f"On {problem} only {names[0]} was run, with a median {measure} of {value}: there is nothing to compare."
+        only = part("method", names[0])
+        text = f"On {here} only {only} was run, with a median {measure} of {value}: there is nothing to compare."
         return replace(row, sentence=text)
     row = _against(row, comparison, comparison.tests(problem), problem)
     copies = _copies(comparison, [problem])
     if rows["score"].nunique() == 1 and len(copies) == 1 and len(copies[0]) == len(names):
         text = (
-            f"On {problem} all {len(names)} methods have the same {measure}, {score:.3g}, in every replicate, so "
+            f"On {here} all {len(names)} methods have the same {measure}, {score:.3g}, in every replicate, so "
             "they are not statistically distinguishable."
         )
         return replace(row, sentence=text)
     has = "has" if len(leaders) == 1 else "share"
-    lowest = f"{listing(leaders)} {has} the lowest median {measure}, {value}"
+    lowest = f"{named_methods(leaders)} {has} the lowest median {measure}, {value}"
     if standing.below is not None:
-        lowest = f"{_solving(standing)}; {listing(leaders)} {'is' if len(leaders) == 1 else 'are'} first"
+        lowest = f"{_solving(standing)}; {named_methods(leaders)} {'is' if len(leaders) == 1 else 'are'} first"
         lowest += f", with a median {measure} of {value}"
-    text = f"On {problem} {lowest}{_claims(row, comparison, comparison.tests(problem), problem)}.{_same(copies)}"
+    text = f"On {here} {lowest}{_claims(row, comparison, comparison.tests(problem), problem)}.{_same(copies)}"
     return replace(row, sentence=text)
 
 
@@ -97,7 +115,8 @@ def over_problems(comparison: Comparison, problems: list[Verdict]) -> Verdict:
     if not names:
         return replace(none, sentence="There are no runs to compare.")
     if len(names) == 1:
-        text = f"Only {names[0]} was run, on {count(len(comparison.problems), 'problem')}: there is nothing to compare."
+        where = count(len(comparison.problems), "problem")
+        text = f"Only {part('method', names[0])} was run, on {where}: there is nothing to compare."
         return replace(none, leaders=names, sentence=text)
     if len(comparison.problems) == 1:
         return replace(problems[0], problem="")
@@ -115,11 +134,13 @@ def over_problems(comparison: Comparison, problems: list[Verdict]) -> Verdict:
     row = Verdict("", leaders=leaders, score=score, low=low, high=high)
     row = _against(row, comparison, tests, ALL)
     these = (
-        f"these {complete} problems" if complete > 1 else f"the only problem that all ran on, {comparison.complete[0]}"
+        part("section", "scores", f"these {complete} problems")
+        if complete > 1
+        else f"the only problem that all ran on, {part('problem', comparison.complete[0])}"
     )
     ranks = "ranks first" if len(leaders) == 1 else "rank first together"
-    text = f"Over {these} {listing(leaders)} {ranks} (mean rank {score:.2f}"
-    text += f"{span(low, high, '.2f', inside=True)}){_claims(row, comparison, tests, ALL)}."
+    mean = part("section", "leaderboard", f"mean rank {score:.2f}{span(low, high, '.2f', inside=True)}")
+    text = f"Over {these} {named_methods(leaders)} {ranks} ({mean}){_claims(row, comparison, tests, ALL)}."
     text += f"{_same(_copies(comparison, comparison.complete))} {_by_problem(comparison, row)}"
     return replace(row, sentence=text)
 
@@ -153,10 +174,12 @@ def beyond_problems(comparison: Comparison) -> Verdict:
         more=min((int(pair["more"]) for pair in closest), default=0),
     )
     text = f"Beyond these problems, with the {n} of them as the sample (Friedman's test: {about(test.p)}), "
-    lead = f"{listing(leaders)} {'has' if len(leaders) == 1 else 'share'} the lowest mean rank of median scores"
+    lead = f"{named_methods(leaders)} {'has' if len(leaders) == 1 else 'share'} the lowest mean rank of median scores"
     text += f"{lead}, {score:.2f}"
     if worse:
-        text += f", and {_is(leaders)} significantly better than {listing(worse)} (Nemenyi {at_most(row.p_worse)})"
+        text += (
+            f", and {_is(leaders)} significantly better than {named_methods(worse)} (Nemenyi {at_most(row.p_worse)})"
+        )
     if tied:
         text += f"; {_not_distinguishable(row, 'Nemenyi ')}{_more(row, 'problem')}"
     return replace(row, sentence=f"{text}.")
@@ -212,12 +235,15 @@ def _claims(row: Verdict, comparison: Comparison, tests: Tests, problem: str) ->
     if row.worse:
         text += f" and {_is(row.leaders)} significantly better than "
         p = about(row.p_worse) if len(row.worse) == len(row.leaders) == 1 else at_most(row.p_worse)
-        text += f"{listing(row.worse)} (adjusted {p}{_effect(row, comparison, problem)})"
+        because = part(
+            "section", "ranking" if problem == ALL else "scores", f"adjusted {p}{_effect(row, comparison, problem)}"
+        )
+        text += f"{named_methods(row.worse)} ({because})"
     if row.tied:
         text += f"; {_not_distinguishable(row)}{_more(row, 'replicate')}"
     if row.better:
         who = row.leaders[0] if len(row.leaders) == 1 else "at least one of them"
-        text += f"; in pairs, however, {listing(row.better)} {_verb(row.better)} significantly better than {who}"
+        text += f"; in pairs, however, {named_methods(row.better)} {_verb(row.better)} significantly better than {who}"
     return text
 
 
@@ -252,12 +278,12 @@ def _by_problem(comparison: Comparison, row: Verdict) -> str:
             winners = [name for name, i in index.items() if tests.wins[i, index[leader]]]
             losses += [_loss(comparison, problem, leader, winner, len(leading) > 1) for winner in winners]
     who, (be, both) = (
-        listing(row.leaders),
+        named_methods(row.leaders),
         ("is", "") if len(leading) == 1 else ("are", "both " if len(leading) == 2 else "all "),
     )
     if not wins and not losses:
         return f"On no single problem {be} {who} {both}significantly better than all others, or worse than any."
-    won = [f"{both}significantly better than all others on {listing(wins)} ({at_most(p_wins)})"] if wins else []
+    won = [f"{both}significantly better than all others on {named_problems(wins)} ({at_most(p_wins)})"] if wins else []
     if len(leading) == 1:
         lost = [f"significantly worse on {'; on '.join(losses)}"] if losses else []
         return f"{who} {be} {' and '.join(won + lost)}."
@@ -273,8 +299,10 @@ def _loss(comparison: Comparison, problem: str, leader: str, winner: str, named:
     pair = pairwise(comparison, leader, winner, problem).iloc[0]
     size = "loss ratio" if pair["effect"] == "ratio" else "difference"
     interval = span(pair["low"], pair["high"], inside=True)
-    than = f"{leader} than {winner}" if named else f"than {winner}"
-    return f"{problem} ({than}: {size} {pair['estimate']:.3g}{interval}, {about(pair['p_adjusted'])})"
+    than = f"than {part('method', winner)}"
+    if named:
+        than = f"{part('method', leader)} {than}"
+    return f"{part('problem', problem)} ({than}: {size} {pair['estimate']:.3g}{interval}, {about(pair['p_adjusted'])})"
 
 
 def _solving(standing: Places) -> str:
@@ -282,9 +310,9 @@ def _solving(standing: Places) -> str:
     shares: dict[float, list[str]] = {}
     for name, place in standing.methods.items():
         shares.setdefault(place.solved, []).append(name)
-    parts = [f"{listing(names)} {100 * share:.0f} %" for share, names in sorted(shares.items(), reverse=True)]
+    solved = [f"{named_methods(names)} {100 * share:.0f} %" for share, names in sorted(shares.items(), reverse=True)]
     what = "finish" if standing.below is None or not isfinite(standing.below) else f"reach {standing.below:.2g}"
-    return f"outcomes are bimodal, so the share of replicates that {what} comes first: {', '.join(parts)}"
+    return f"outcomes are bimodal, so the share of replicates that {what} comes first: {', '.join(solved)}"
 
 
 def _copies(comparison: Comparison, problems: list[str]) -> list[list[str]]:
@@ -296,14 +324,14 @@ def _copies(comparison: Comparison, problems: list[str]) -> list[list[str]]:
 
 
 def _same(copies: list[list[str]]) -> str:
-    return "".join(f" {listing(names)} are identical in every replicate." for names in copies)
+    return "".join(f" {named_methods(names)} are identical in every replicate." for names in copies)
 
 
 def _not_distinguishable(row: Verdict, test: str = "") -> str:
     p = about(row.p_tied) if len(row.tied) == len(row.leaders) == 1 else at_least(row.p_tied)
     if len(row.leaders) == 1:
-        return f"it is not statistically distinguishable from {listing(row.tied)} ({test}{p})"
-    return f"at least one of them is not statistically distinguishable from {listing(row.tied)} ({test}{p})"
+        return f"it is not statistically distinguishable from {named_methods(row.tied)} ({test}{p})"
+    return f"at least one of them is not statistically distinguishable from {named_methods(row.tied)} ({test}{p})"
 
 
 def _more(row: Verdict, word: str) -> str:

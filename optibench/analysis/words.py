@@ -2,7 +2,53 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from math import isfinite
+
+#: A part of a sentence leads somewhere: to a method, a problem, or a section of the page. It is marked by characters
+#: that no name holds, so that sentences are put together as text.
+OPEN, LEADS, CLOSE = "\x02", "\x1f", "\x03"
+MARKED = re.compile(f"{OPEN}([^{LEADS}]*){LEADS}([^{LEADS}]*){LEADS}([^{CLOSE}]*){CLOSE}")
+
+
+@dataclass(frozen=True)
+class Part:
+    """``kind``: method, problem, section, or nothing; ``target``: which one."""
+
+    text: str
+    kind: str = ""
+    target: str = ""
+
+
+def part(kind: str, target: str, text: str = "") -> str:
+    """Text that leads to a method, a problem or a section; its name by default."""
+    clean = [re.sub("[\x00-\x1f]", " ", word) for word in (kind, target, text or target)]
+    return f"{OPEN}{LEADS.join(clean)}{CLOSE}"
+
+
+def parts(sentence: str) -> list[Part]:
+    """The parts of a marked sentence, in order."""
+    found, end = [], 0
+    for match in MARKED.finditer(sentence):
+        found += [Part(sentence[end : match.start()]), Part(match[3], match[1], match[2])]
+        end = match.end()
+    return [one for one in (*found, Part(sentence[end:])) if one.text]
+
+
+def plain(sentence: str) -> str:
+    """A marked sentence as it reads."""
+    return MARKED.sub(r"\3", sentence)
+
+
+def named_methods(names: list[str]) -> str:
+    """Methods in a list."""
+    return listing([part("method", name) for name in names])
+
+
+def named_problems(names: list[str]) -> str:
+    """Problems in a list."""
+    return listing([part("problem", name) for name in names])
 
 
 def listing(names: list[str]) -> str:
