@@ -1,4 +1,4 @@
-"""optibench verify: are the rules right? Traces of third parties, limiting cases, the contract; DeepOBS's numbers."""
+"""optibench verify: are the rules right? Other libraries' traces, limiting cases, contract, formula; DeepOBS."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ def command(
     folders: tuple[str, ...],
     modules: tuple[str, ...],
 ) -> None:
-    """Check OPTIMIZERs, all by default, against traces of other libraries, limiting cases and the contract.
+    """Check OPTIMIZERs, all by default, against traces of other libraries, limiting cases, the contract and formulas.
 
-    A wrapper is checked around gd and adam. The name `deepobs` runs DeepOBS's quadratic_deep and sets our losses beside
-    the published ones. Exit status 1 if a check fails.
+    The formula of a rule is what its code does, traced on symbols; a rule without one is listed as not traced, with the
+    reason. A wrapper is checked around gd and adam. The name `deepobs` runs DeepOBS's quadratic_deep and sets our
+    losses beside the published ones. Exit status 1 if a check fails.
     """
     found = find(folders, modules)
     if "deepobs" in optimizers:
@@ -60,10 +61,8 @@ def command(
             style = None if check.ok else "bold red"
             table.add_row(shown, check.kind, reference, off, f"{check.tolerance:g}", verdict, style=style)
         Console().print(table)
-        kinds = ", ".join(
-            f"{words} {sum(check.kind == kind for check in checks)}"
-            for kind, words in (("trace", "traces"), ("identity", "identities"), ("contract", "promises"))
-        )
+        plurals = {"trace": "traces", "identity": "identities", "contract": "promises", "formula": "formulas"}
+        kinds = ", ".join(f"{plural} {sum(check.kind == kind for check in checks)}" for kind, plural in plurals.items())
         click.echo(f"{len(checks)} checks ({kinds}): {len(failed) or 'none'} failed")
     context.exit(1 if failed else 0)
 

@@ -1,4 +1,4 @@
-"""Is a rule right? Parity with third-party traces, limiting cases that are other rules, and the contract."""
+"""Is a rule right? Parity with third-party traces, limiting cases that are other rules, the contract, its formula."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from math import inf, nan
 from optibench.errors import InputError, TraceError, reason
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.registry import Registry
+from optibench.tracing import Untraceable, trace_rule
 from optibench.verify.contract import CONTRACT
+from optibench.verify.formula import formula
 from optibench.verify.identities import identities
 from optibench.verify.parity import parity
 
@@ -19,7 +21,7 @@ class Check:
     """One comparison: with what, how far off, and how far off it may be."""
 
     optimizer: str
-    kind: str  # trace, identity or contract
+    kind: str  # trace, identity, contract or formula
     reference: str
     deviation: float
     tolerance: float
@@ -38,6 +40,12 @@ def verify(rule: Optimizer, registry: Registry) -> Iterator[Check]:
         if concerns(rule):
             # The function is called before the loop goes on, so it sees its own check.
             yield from _checked(rule, "contract", lambda: iter([(name, check(rule), tolerance)]), name)  # noqa: B023
+    try:
+        traced = trace_rule(rule)
+    except Untraceable as error:  # nothing is wrong: such a rule has pages without formulas
+        yield Check(rule.name, "formula", "not traced", 0, 0, str(error))
+    else:
+        yield from _checked(rule, "formula", lambda: formula(rule, traced))
 
 
 def _checked(

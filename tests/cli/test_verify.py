@@ -44,7 +44,7 @@ def test_a_right_rule_has_a_table_of_what_it_was_compared_with(plugin):
     status, out, err = plugin()
     assert (status, err) == (0, "")
     assert "two: by hand" in out and "resumes" in out and "FAILED" not in out
-    assert out.splitlines()[-1].startswith("12 checks (traces 1, identities 0, promises 11): none failed")
+    assert out.splitlines()[-1].startswith("13 checks (traces 1, identities 0, promises 11, formulas 1): none failed")
 
 
 def test_a_wrong_rule_is_found_by_its_trace_and_by_the_contract(plugin):
