@@ -21,6 +21,7 @@ from optibench.analysis.tuning import expected, tuning
 from optibench.analysis.verdict import verdict
 from optibench.errors import StoreError
 from optibench.plugin.figure import Figure
+from optibench.plugin.registry import Registry
 from optibench.runner.store import RUNS
 
 PROBLEM = {"problem": "the problem"}
@@ -282,15 +283,21 @@ class Results(Compared):
         """The frame of every analysis by its name."""
         return {name: getattr(self, name)() for name in analyses(type(self))}
 
-    def report(self, folder: Path | str | None = None, figures: list[Figure] | None = None) -> Path:
-        """Write index.html, figures/ and tables/ into ``folder`` (the store's own by default); returns the page."""
+    def report(
+        self, folder: Path | str | None = None, figures: list[Figure] | None = None, known: Registry | None = None
+    ) -> Path:
+        """Write index.html, figures/ and tables/ into ``folder`` (the store's own by default); returns the page.
+
+        ``figures``: all that are registered by default; ``known``: the registry of the rules that the page runs.
+        """
         from optibench.plugin.registry import registry
         from optibench.report.page import write_report
 
-        shown, target = list(registry()["figure"].values()) if figures is None else figures, Path(folder or self.folder)
+        known = known or registry()
+        shown, target = list(known["figure"].values()) if figures is None else figures, Path(folder or self.folder)
         if self.unsaid and (target / RUNS).is_dir():
             raise StoreError(f"'{target}' holds results of its own; choose another folder for the report of the table")
-        return write_report(self, self.tables(), target, shown)
+        return write_report(self, self.tables(), target, shown, known)
 
 
 def load(path: Path | str) -> Results:

@@ -4,6 +4,7 @@
 
 const statistics = (() => {
   const ALPHA = 0.05;
+  const ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   const EXACT = 50; // up to so many differences p is exact
   const sum = (values) => values.reduce((a, b) => a + b, 0);
   const present = (value) => value !== null && value !== undefined;
@@ -172,6 +173,21 @@ const statistics = (() => {
   }
   const without = (set, member) => new Set([...set].filter((one) => one !== member));
 
+  /** The groups of every method as letters, in the order of `order`, such as mean ranks. */
+  function letters(wins, order) {
+    const place = places(order);
+    const key = (set) => [...set].map((m) => place[m]).sort((a, b) => a - b);
+    const less = (a, b) => {
+      for (let i = 0; i < Math.min(a.length, b.length); i++) if (a[i] !== b[i]) return a[i] - b[i];
+      return a.length - b.length;
+    };
+    const sets = groups(wins)
+      .map((set) => set.sort((a, b) => a - b))
+      .sort((a, b) => less(key(a), key(b)) || less(a, b));
+    const words = sets.map((_, i) => ALPHABET[i] ?? `(${i + 1})`);
+    return wins.map((_, m) => words.filter((_, i) => sets[i].includes(m)).join(""));
+  }
+
   // Ranks over problems
 
   /** The tables of the problems that all methods ran on. */
@@ -298,7 +314,7 @@ const statistics = (() => {
   }
 
   return {
-    ALPHA, beyond, claims, complete, erfc, families, groups, holm, improvement, lowerMedian, meanRanks, pairsOf, places,
+    ALPHA, beyond, claims, complete, erfc, families, groups, holm, improvement, letters, lowerMedian, meanRanks, pairsOf, places,
     positive, present, profile, ranks, signedRankP, standing, tasks,
   }; // prettier-ignore
 })();
