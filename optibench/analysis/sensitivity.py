@@ -29,7 +29,7 @@ def sensitivity(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     groups = trials.groupby(["problem", "optimizer", "lr"])
     trials = groups["score"].agg(lambda scores: lower_median(scores.to_numpy())).to_frame()
     trials = trials.assign(diverged=groups["diverged"].mean()).reset_index()
-    minimum = _minima(comparison)
+    minimum = minima(comparison)
     frames = []
     for (problem, _), group in trials.groupby(["problem", "optimizer"]):
         group = group.sort_values("lr")
@@ -41,7 +41,7 @@ def sensitivity(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
 
 
-def _minima(comparison: Comparison) -> dict[str, float]:
+def minima(comparison: Comparison) -> dict[str, float]:
     """Where the score is the loss itself: without held-out data."""
     rows = comparison.rows.drop_duplicates("problem")
     if "validation_loss" in rows:

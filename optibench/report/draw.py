@@ -1,155 +1,150 @@
-"""Draw a declared figure with matplotlib: small multiples, by its encoding alone."""
+"""Draw a figure's panels with matplotlib: small multiples, by their numbers alone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import ceil
+import io
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
+from optibench.analysis.comparison import Compared
+from optibench.errors import UnknownName
 from optibench.plugin.figure import Figure
-from optibench.plugin.types import Facts
-from optibench.stored import Stored
+from optibench.report.layout import CROSS, MOST_CROSSES, STYLES, Layout, layout
+from optibench.report.layout import PAPER as PAPER
+from optibench.report.layout import STYLE as STYLE
+from optibench.report.lettering import families, fitted, plain, shortened
+from optibench.report.marks import MARKS, stroke
+from optibench.report.panels import Panel, Panels, look, panels
+from optibench.report.scales import ticks
 
-#: Petroff 2021, arXiv:2107.02270: distinct for colour-blind readers; the dashes make lines distinct in print.
-COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"]
-DASHES: list[Any] = ["-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (5, 1.2, 1.2, 1.2)), (0, (8, 2))]
-STYLE: Any = {
-    "svg.hashsalt": "optibench",  # the same figure, the same bytes
-    "svg.fonttype": "path",
-    "font.size": 9.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "grid.linewidth": 0.6,
+#: What a file would otherwise say of when and by which version it was made.
+METADATA: dict[str, Any] = {
+    "svg": {"Date": None},
+    "png": {"Software": None},
+    "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
 }
 
 
-def draw(figure: Figure, results: Stored) -> Canvas | None:
-    """The picture of a figure, or None where it has nothing to show."""
-    data = figure.data(results)
-    if data is None or data.empty:
+def draw(figure: Figure, results: Compared, style: str = "screen") -> Canvas | None:
+    """The picture of a figure, or None where it has nothing to show; ``style`` is screen or paper."""
+    return paint(panels(figure, results), style)
+
+
+def paint(shown: Panels, style: str = "screen") -> Canvas | None:
+    """The picture of panels, or None where there are none. UnknownName if there is no such style."""
+    if style not in STYLES:
+        raise UnknownName("style", style, STYLES)
+    if not shown.panels:
         return None
-    encoding = figure.encoding
-    facets = sorted(data[encoding["facet"]].unique())
-    color = encoding["color"]
-    styles = styles_of(sorted({*data[color], *results.reported.get(color, [])}))
-    columns = min(len(facets), 3)
-    rows = ceil(len(facets) / columns)
-    marks: dict[str, Callable[..., None]] = {"curve": _curves, "path": _paths}
-    with matplotlib.rc_context(STYLE):
-        width, tall = max(4.1 * columns, 7.0), 3.1 + (columns == 1)
-        across = max(int(width / 1.5), 1)  # names in a row of the legend
-        top = 0.3 + 0.22 * ceil(len({*data[color]}) / across)
-        canvas = Canvas(figsize=(width, tall * rows + top))
-        axes = canvas.subplots(rows, columns, squeeze=False).ravel()
-        _margins(canvas, rows, columns, top)
-        for axis in axes[len(facets) :]:
-            axis.remove()
-        for axis, facet in zip(axes, facets, strict=False):
-            axis.set_title(facet, fontsize=10, fontweight="bold", loc="left")
-            axis.set(xlabel=encoding.get("x_label", encoding["x"]), ylabel=encoding.get("y_label", encoding["y"]))
-            part = data[data[encoding["facet"]] == facet]
-            marks[encoding["mark"]](axis, part, encoding, styles, results, facet)
-        handles: dict[str, Any] = {}
-        for axis in axes[: len(facets)]:
-            for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
-                handles.setdefault(name, handle)
-        shown = sorted(handles)
-        canvas.legend(
-            [handles[name] for name in shown],
-            shown,
-            loc="upper center",
-            ncols=max(min(len(shown), across), 1),
-            frameon=False,
-        )
+    with _settings(style, _words(shown)):
+        room = layout(shown, STYLES[style])
+        canvas = Canvas(figsize=(room.width, room.height))
+        _legend(canvas, room)
+        for index, panel in enumerate(shown.panels):
+            _panel(canvas.add_axes(room.box(index)), shown, panel, room, index)
     return canvas
 
 
-def _margins(canvas: Canvas, rows: int, columns: int, top: float) -> None:
-    """Room for labels between the facets, in inches: a layout engine would take longer than the drawing."""
-    width, height = canvas.get_size_inches()
-    left, right, bottom, between = 0.8, 0.15, 0.5, (0.8, 0.85)
-    wide = (width - left - right - between[0] * (columns - 1)) / columns
-    tall = (height - top - bottom - between[1] * (rows - 1)) / rows
-    canvas.subplots_adjust(
-        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height,
-        wspace=between[0] / wide, hspace=between[1] / tall,
-    )  # fmt: skip
+def save(canvas: Canvas, kind: str, style: str = "screen") -> bytes:
+    """A picture as png, svg or pdf: the same figure, the same bytes."""
+    buffer = io.BytesIO()
+    with _settings(style):
+        canvas.savefig(buffer, format=kind, dpi=STYLES[style].dpi, metadata=METADATA[kind])
+    return buffer.getvalue()
 
 
-#: By the name of a line: its colour and dash.
-Styles = dict[str, dict[str, Any]]
+@contextmanager
+def _settings(style: str, words: str = "") -> Iterator[None]:
+    """matplotlib's settings of a style. A character that no font has is an empty box, not a warning for each."""
+    settings: Any = {**STYLES[style].rc, "font.family": families(words)}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")
+        yield
 
 
-def styles_of(names: list[str]) -> Styles:
-    """A colour and a dash for each name, the same in every figure of a report."""
-    return {
-        name: {
-            "color": COLOURS[index % len(COLOURS)],
-            "linestyle": DASHES[(index + index // len(COLOURS)) % len(DASHES)],
-        }
-        for index, name in enumerate(names)
-    }
+def _words(shown: Panels) -> str:
+    """Every text of a figure."""
+    texts = [shown.figure.label(axis) for axis in ("x", "y", "color")]
+    for panel in shown.panels:
+        texts += [panel.name, *(panel.columns or ()), *(panel.rows or ())]
+        texts += [text for one in panel.series for text in (one.name, *(one.texts or ()))]
+    return "".join(texts)
 
 
-def _curves(
-    axis: Axes, data: pd.DataFrame, encoding: Mapping[str, str], styles: Styles, results: Stored, facet: str
-) -> None:
-    """A line with its band for each colour; infinite values are crosses at the upper edge."""
-    finite = data[encoding["y"]].replace([np.inf, -np.inf], np.nan)
-    log = encoding.get("y_scale") == "log"
-    positive = finite[finite > 0]
-    floor = 0.0
-    if log and len(positive):
-        floor = max(float(positive.min()), float(positive.max()) * 1e-16)
-    crosses = []
-    for name, part in data.groupby(encoding["color"], sort=True):
-        part = part.sort_values(encoding["x"])
-        x = part[encoding["x"]].to_numpy(float)
-        y, low, high = (part[encoding[key]].to_numpy(float) for key in ("y", "low", "high"))
-        if floor:
-            y, low, high = (np.maximum(values, floor / 3) for values in (y, low, high))
-        shown = np.where(np.isfinite(y), y, np.nan)
-        marker: Facts = {"marker": "o", "markersize": 3} if len(x) <= 15 else {}
-        axis.plot(x, shown, label=name, linewidth=1.6, **styles[str(name)], **marker)
-        axis.fill_between(
-            x, low, np.where(np.isfinite(high), high, shown), color=styles[str(name)]["color"], alpha=0.15, lw=0
-        )
-        crosses += [(value, name) for value in x[np.isinf(y)]]
-    axis.set_xscale(encoding.get("x_scale", "linear"))
-    ends = data[encoding["x"]].min(), data[encoding["x"]].max()
-    if ends[0] == ends[1]:
-        axis.set_xlim(ends[0] / 2, ends[0] * 2)
-    if floor:
-        axis.set_yscale("log")
-    for index, (x_value, name) in enumerate(crosses):
+def _legend(canvas: Canvas, room: Layout) -> None:
+    """All names above the panels, in rows."""
+    for index, (name, colour) in enumerate(room.names.items()):
+        row, column = divmod(index, room.across)
+        x, y = 0.15 + column * room.cell, 1 - (row + 0.6) * room.line / room.height
+        ends = [x / room.width, (x + 0.32) / room.width]
+        canvas.add_artist(Line2D(ends, [y, y], **stroke(colour)))
+        canvas.text((x + 0.38) / room.width, y, plain(shortened(name)), va="center")
+
+
+def _panel(axis: Axes, shown: Panels, panel: Panel, room: Layout, index: int) -> None:
+    figure, (width, height) = shown.figure, room.panel
+    row, column = divmod(index, room.columns)
+    if panel.name:
+        name = plain(
+            fitted(panel.name, width + 0.8 * (room.left + room.right) - 0.1, room.size * 1.12)
+        )  # bold is wider
+        axis.set_title(name, fontweight="bold", loc="left", pad=4 + 72 * room.lanes[row], fontsize=room.size)
+    _ticks(axis, shown, panel, room)
+    if column == 0 and room.label:
+        axis.set_ylabel(plain(fitted(figure.label("y"), height + 0.3, room.size)))
+    if index + room.columns >= len(shown.panels):
+        axis.set_xlabel(plain(fitted(figure.label("x"), width + room.left + room.right, room.size)))
+    MARKS[figure.mark](axis, shown, panel, room)
+    _crosses(axis, shown, panel, room)
+    along: Callable[..., object] = axis.axvline if shown.value_axis == "x" else axis.axhline
+    for value in panel.references:
+        along(value, color="#666666", linestyle=(0, (1, 2)), linewidth=0.8, zorder=1, label="_reference")
+
+
+def _ticks(axis: Axes, shown: Panels, panel: Panel, room: Layout) -> None:
+    """Scales, limits and ticks of both axes; the categories of an axis are its ticks."""
+    for index, (side, span, names) in enumerate((("x", panel.xlim, panel.columns), ("y", panel.ylim, panel.rows))):
+        lines, scale = (axis.xaxis, axis.yaxis)[index], shown.figure.scale(side)
+        if names is not None:
+            at = [(float(place), plain(shortened(name))) for place, name in enumerate(names)]
+        else:
+            at = ticks(span, scale, panel.ends[index], room.most[index])
+            (axis.set_xscale, axis.set_yscale)[index](scale)
+        lines.set_major_locator(FixedLocator([value for value, _ in at]))
+        lines.set_major_formatter(FixedFormatter([text for _, text in at]))
+        lines.set_minor_locator(NullLocator())
+        (axis.set_xlim, axis.set_ylim)[index](*span)
+    if room.turned:
+        axis.tick_params(axis="x", labelrotation=90)
+
+
+def _crosses(axis: Axes, shown: Panels, panel: Panel, room: Layout) -> None:
+    """Infinite values outside the axes: above, a row for each series; to the right of intervals."""
+    crossed = [one for one in panel.series if len(one.crosses)]
+    for index, one in enumerate(crossed):
+        if shown.value_axis == "x":
+            x, y = np.full(len(one.crosses), 1 + 0.12 / room.panel[0]), one.crosses
+            transform = axis.get_yaxis_transform()
+        else:
+            above = 0.09 + CROSS * (index % MOST_CROSSES)
+            x, y = one.crosses, np.full(len(one.crosses), 1 + above / room.panel[1])
+            transform = axis.get_xaxis_transform()
         axis.plot(
-            [x_value], [0.98 - 0.02 * (index % 4)], "x", color=styles[str(name)]["color"], markersize=5,
-            transform=axis.get_xaxis_transform(), clip_on=False,
+            x, y, "x", color=look(one.colour)[0], markersize=4.5, markeredgewidth=1.2, transform=transform,
+            clip_on=False, label="_cross",
         )  # fmt: skip
-
-
-def _paths(
-    axis: Axes, data: pd.DataFrame, encoding: Mapping[str, str], styles: Styles, results: Stored, facet: str
-) -> None:
-    """A line through the points of each colour, on the contours of the facet's surface."""
-    surface = results.surfaces[results.surfaces["problem"] == facet]
-    if surface.empty:
-        return
-    grid = surface.pivot(index="y", columns="x", values="loss")
-    height = grid.to_numpy() - np.nanmin(grid.to_numpy())
-    levels = np.geomspace(max(np.nanmax(height) * 1e-5, 1e-12), np.nanmax(height), 16)
-    axis.contour(grid.columns, grid.index, height, levels=levels, colors="#888888", linewidths=0.5, alpha=0.7)
-    for name, part in data.groupby(encoding["color"], sort=True):
-        x, y = part[encoding["x"]].to_numpy(float), part[encoding["y"]].to_numpy(float)
-        axis.plot(x, y, label=name, linewidth=1.4, **styles[str(name)])
-        axis.plot(x[-1:], y[-1:], "o", color=styles[str(name)]["color"], markersize=5)
-    axis.plot(data[encoding["x"]].iloc[:1], data[encoding["y"]].iloc[:1], "k*", markersize=8)
-    axis.set(xlim=(grid.columns.min(), grid.columns.max()), ylim=(grid.index.min(), grid.index.max()))
+    if crossed and shown.value_axis == "y":
+        middle = 0.09 + CROSS / 2 * (min(len(crossed), MOST_CROSSES) - 1)
+        axis.text(
+            -0.06 / room.panel[0], 1 + middle / room.panel[1], "∞", ha="right", va="center", color="#666666",
+            transform=axis.transAxes,
+        )  # fmt: skip
