@@ -9,7 +9,7 @@ import io
 import shutil
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import matplotlib
 import numpy as np
@@ -24,11 +24,14 @@ from PIL import Image
 
 from optibench.errors import SettingError
 from optibench.plugin.types import Array
+from optibench.racing.notes import summary
 from optibench.racing.paths import COLOURS, Paths, cross, inside
 from optibench.racing.relief import heights, shaded
 
 #: Inches and dots an inch; both sides even, as videos ask for.
 SIZE, DPI = (9.6, 4.8), 100
+#: Left, bottom, width and height of the two axes, as shares of the figure.
+MAP, CHART = (0.075, 0.105, 0.45, 0.775), (0.6, 0.105, 0.235, 0.775)
 #: Seconds that the race takes, and those that its last frame stays.
 SECONDS, REST = 6.5, 1.5
 #: The colours of a GIF, one palette for all frames, and the index of the next one: what is as in the frame before.
@@ -56,12 +59,13 @@ class Picture:
         self.paths = paths
         with matplotlib.rc_context(STYLE):
             self.figure = Figure(figsize=SIZE, dpi=DPI)
-            self.canvas = FigureCanvasAgg(self.figure)
-            self.map = self.figure.add_axes((0.062, 0.105, 0.46, 0.775))
-            self.chart = self.figure.add_axes((0.598, 0.105, 0.235, 0.775))
+            self.canvas = cast(Any, FigureCanvasAgg(self.figure))  # matplotlib gives its methods no types
+            self.map = self.figure.add_axes(MAP)
+            self.chart = self.figure.add_axes(CHART)
             start = paths.racers[0].points[0]
             name = f"{paths.problem.name} from ({start[0]:.3g}, {start[1]:.3g})"
-            self.figure.text(0.062, 0.93, name, fontsize=11, fontweight="bold")
+            self.figure.text(MAP[0], 0.93, name, fontsize=11, fontweight="bold")
+            self.figure.text(CHART[0], 0.965, summary(paths), fontsize=7.5, color="#555555", va="top")
             self._draw_map()
             self._draw_chart()
             self.title = self.chart.set_title("", loc="left", fontsize=9)
@@ -88,6 +92,7 @@ class Picture:
         if paths.problem.minimizer is not None:
             axes.plot(*paths.problem.minimizer, "+", color="#222222", markersize=9, markeredgewidth=1.4)
         axes.set(xlim=(x0, x1), ylim=(y0, y1), xlabel="x", ylabel="y")
+        axes.yaxis.set_label_coords(-0.12, 0.5)  # where no tick label pushes it off the figure
 
     def _draw_chart(self) -> None:
         """Axes for all losses, or for their gaps to the minimum where that is known."""
@@ -113,6 +118,7 @@ class Picture:
         axes.set_xscale("log")
         axes.set(xlim=(0.5, max(paths.steps, 2)), ylim=self.limits, xlabel="step")
         axes.set_ylabel("loss above the minimum" if minimum else "loss")
+        axes.yaxis.set_label_coords(-0.24, 0.5)
         axes.grid(alpha=0.25, linewidth=0.6)
 
     def at(self, step: int) -> None:
@@ -147,7 +153,7 @@ class Picture:
         """Mark current points, and put labels beside them, none on another: on the chart all right of the axes."""
         box = axes.bbox
         places = axes.transData.transform(np.array(points))  # pixels
-        on = (places >= box.min - 1).all(axis=1) & (places <= box.max + 1).all(axis=1)
+        on = ((places >= np.array(box.min) - 1) & (places <= np.array(box.max) + 1)).all(axis=1)
         chart = axes is self.chart
         left = ~np.array(chart) & (places[:, 0] > box.x0 + 0.72 * box.width)
         tall = 27.0 if chart else 15.0
@@ -166,7 +172,7 @@ class Picture:
         self.canvas.restore_region(self.ground)
         for artist in self.moving:
             self.figure.draw_artist(artist)
-        return np.array(self.canvas.buffer_rgba(), np.uint8)[..., :3]  # type: ignore[no-untyped-call]
+        return np.array(self.canvas.buffer_rgba(), np.uint8)[..., :3]
 
 
 class Entrant:

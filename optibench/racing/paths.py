@@ -27,11 +27,11 @@ class Racer:
 
     name: str
     lr: float  # nan where it has none
+    chosen: str  # how lr was: "tuned", "given" or "default"; empty where it has none
     points: Array
     loss: Array
     evaluations: int  # of gradient, loss or Hessian product
     diverged: bool = False
-    on_boundary: bool = False  # whether lr is the first or the last of those that were tried
 
     @property
     def last(self) -> int:

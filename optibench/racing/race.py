@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,14 +18,13 @@ from optibench.plugin.problem import Problem
 from optibench.plugin.registry import Registry
 from optibench.plugin.setting import Number, Whole, shown
 from optibench.plugin.types import Array
+from optibench.racing.notes import notes
 from optibench.racing.paths import Paths, Racer
-from optibench.racing.train import train
+from optibench.racing.train import RATES, train
 
 if TYPE_CHECKING:
     import pandas as pd
 
-#: The learning rates that are tried, three a decade.
-RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-6, 100, 25))
 #: Every point of every rate that is tried is kept in memory.
 MOST_STEPS = 100_000
 RateLike = float | Mapping[str, float] | None
@@ -35,9 +33,6 @@ RateLike = float | Mapping[str, float] | None
 @dataclass(frozen=True)
 class Race(Paths):
     """A race that was held: its paths as a frame, its animation, and in a notebook its last frame."""
-
-    tuned: tuple[str, ...]  # the optimizers whose rate is the best of RATES for this very race
-    given: tuple[str, ...]  # those whose rate the caller chose
 
     @cached_property
     def paths(self) -> pd.DataFrame:
@@ -59,7 +54,7 @@ class Race(Paths):
     @property
     def notes(self) -> list[str]:
         """What a reader must know: how the rates were chosen, who diverged, who spent more."""
-        return _notes(self)
+        return notes(self)
 
     def gif(self, path: str | Path) -> Path:
         """Write the race as an animated GIF."""
@@ -101,24 +96,24 @@ def hold(
     seed = Whole(0).check("seed", seed)
     first = course.start(stream(seed, "start")) if start is None else _start(start)
     racers: list[Racer] = []
-    tuned: list[str] = []
     failed: dict[str, str] = {}
     for name, (rule_name, settings) in entered.items():
         rule = registry.get("optimizer", rule_name)
-        rates: tuple[float, ...] = ()
-        if "lr" in rule.hyperparameters:
-            default = (float(rule.hyperparameters["lr"]),)
-            rates = (given[name],) if name in given else RATES if tune else default
+        rates: tuple[float, ...]
+        if "lr" not in rule.hyperparameters:
+            rates, chosen = (), ""
+        elif name in given:
+            rates, chosen = (given[name],), "given"
+        else:
+            rates, chosen = (RATES, "tuned") if tune else ((float(rule.hyperparameters["lr"]),), "default")
         try:
-            racers.append(train(course, rule, name, settings, rates, steps, seed, np.array(first, float)))
+            racers.append(train(course, rule, name, settings, rates, steps, seed, np.array(first, float), chosen))
         except Exception as error:  # third-party code: it costs its own racer
             failed[name] = str(error) if isinstance(error, InputError) else reason(error)
-            continue
-        tuned += [name] * (len(rates) > 1)
     if not racers:
         said = "; ".join(f"{quoted(name)}: {why}" for name, why in failed.items())
         raise PluginError(f"no optimizer could race on '{course.name}': {said}")
-    return Race(course, steps, tuple(racers), failed, tuple(tuned), tuple(given))
+    return Race(course, steps, tuple(racers), failed)
 
 
 def _course(item: object, registry: Registry) -> Problem:
@@ -171,36 +166,3 @@ def _start(start: Sequence[float]) -> Array:
     if point.shape != (2,) or not np.isfinite(point).all():
         raise SettingError(f"start = {shown(start)}: must be two finite numbers, such as -1.2,1")
     return point
-
-
-def _notes(race: Race) -> list[str]:
-    counts: list[tuple[Callable[[Racer], bool], str]] = [
-        (
-            lambda racer: racer.name in race.tuned,
-            f"the lowest final loss among {len(RATES)} rates from {RATES[0]:g} to {RATES[-1]:g}, "
-            "tried from this start: a demonstration; optibench run compares",
-        ),
-        (lambda racer: racer.name in race.given, "as given"),
-        (
-            lambda racer: racer.name not in (*race.tuned, *race.given) and isfinite(racer.lr),
-            "the declared default, not tuned",
-        ),
-    ]
-    lines = []
-    groups = [([racer.name for racer in race.racers if test(racer)], text) for test, text in counts]
-    groups = [(names, text) for names, text in groups if names]
-    for names, text in groups:
-        whose = "" if len(groups) == 1 else f" of {', '.join(names)}"
-        lines.append(f"learning rate{'s' * (len(names) > 1)}{whose}: {text}")
-    for racer in race.racers:
-        rate = f" (lr {racer.lr:.3g})" if isfinite(racer.lr) else ""
-        if racer.diverged:
-            lines.append(f"{racer.name}{rate} diverged after step {racer.last}")
-        elif racer.on_boundary:
-            lines.append(f"{racer.name}{rate}: the best rate is on the boundary of those tried")
-    spent = {racer.name: racer.evaluations for racer in race.racers if not racer.diverged}
-    if len({*spent.values()}) > 1:
-        lines.append(f"evaluations spent: {', '.join(f'{name} {count:,}' for name, count in spent.items())}")
-    if race.problem.train:
-        lines.append(f"every step uses all {race.problem.examples:,} examples")
-    return lines

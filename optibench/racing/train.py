@@ -20,6 +20,10 @@ from optibench.plugin.problem import Problem
 from optibench.plugin.types import Array
 from optibench.racing.paths import Racer
 
+#: The learning rates that are tried, three a decade.
+RATES = tuple(float(f"{rate:.3g}") for rate in np.geomspace(1e-6, 100, 25))
+#: Final losses that differ by less than this share of the loss at the start are equal: the faster run is better.
+EQUAL = 1e-12
 #: The losses of a path are computed on as many points at a time.
 SLICE = 256
 
@@ -33,10 +37,11 @@ def train(
     steps: int,
     seed: int,
     start: Array,
+    chosen: str = "",
 ) -> Racer:
     """Run a rule in float64 at each of ``rates``, none where it has no learning rate, and keep the best.
 
-    The best has the lowest final loss; of equal ones, the one with the lower loss halfway. Raises what the rule raises.
+    ``chosen`` is how the rates were. Raises what the rule raises.
     """
     numbers = {key: float(settings.get(key, value)) for key, value in rule.hyperparameters.items()}  # type: ignore[arg-type]
     options = {key: settings.get(key, value) for key, value in rule.options.items()}
@@ -47,21 +52,23 @@ def train(
         starts = np.tile(start, (len(runs), 1))
         training = begin(cohort, problem.astype("float64"), rule, lambda t, total: 1.0, starts)
         points, diverged_at, evaluations = follow(training, steps)
-        last = np.where(diverged_at < 0, steps, diverged_at)
-        final, halfway = (losses(problem, points[step, range(len(runs))]) for step in (last, last // 2))
-        lost = diverged_at >= 0
-        order = np.lexsort((halfway, np.where(lost, -last, final), lost))  # of diverged ones, the last to diverge
-        best = int(order[0])
-        path = points[: last[best] + 1, best].copy()
-        return Racer(
-            name,
-            rates[best] if rates else nan,
-            path,
-            losses(problem, path),
-            int(evaluations[best]),
-            bool(lost[best]),
-            len(rates) > 1 and best in (0, len(rates) - 1),
-        )
+        best = _best(problem, points, diverged_at)
+        lost = bool(diverged_at[best] >= 0)
+        path = points[: diverged_at[best] + 1 if lost else None, best].copy()
+        lr = rates[best] if rates else nan
+        return Racer(name, lr, chosen, path, losses(problem, path), int(evaluations[best]), lost)
+
+
+def _best(problem: Problem, points: Array, diverged_at: Array) -> int:
+    """The run with the lowest final loss, of equal ones the first to reach it; if all diverged, the last to do so."""
+    if (diverged_at >= 0).all():
+        return int(diverged_at.argmax())
+    final = np.where(diverged_at < 0, losses(problem, points[-1]), np.inf)
+    goal = final.min() + EQUAL * np.abs(losses(problem, points[0, :1]))
+    equal = np.flatnonzero(final <= goal)
+    if len(equal) == 1:
+        return int(equal[0])
+    return int(equal[np.argmin([np.argmax(losses(problem, points[:, run]) <= goal) for run in equal])])
 
 
 def follow(training: Training, steps: int) -> tuple[Array, Array, Array]:
