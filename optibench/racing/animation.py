@@ -107,7 +107,8 @@ class Picture:
         high = min(float(shown.max()), most)
         if minimum is not None or shown.min() > 0:
             positive = shown[shown > 0]
-            low = max(float(positive.min()) if len(positive) else high, high * 10.0**-DECADES)
+            low = max(float(positive.min()), high * 10.0**-DECADES) if len(positive) else 1.0
+            high = max(high, low)
             self.limits = low / 2, high * 2
             self.losses = [np.maximum(loss, low / 1.5) for loss in self.losses]
             axes.set_yscale("log")
@@ -258,6 +259,8 @@ def mp4(paths: Paths, path: Path) -> Path:
 
     require_ffmpeg()
     picture = Picture(paths)
+    for artist in picture.moving:
+        artist.set_animated(False)  # the writer draws whole figures, and leaves out what is animated
     rate = max(round(len(paths.frames) / SECONDS), 1)
     writer = FFMpegWriter(fps=rate, metadata={"title": f"optibench race on {paths.problem.name}"})
     try:

@@ -34,6 +34,9 @@ WIDEST, NARROWEST = 76, 44
 BANDS = 8
 #: The bit of each dot of a Braille character: (row, column) of a cell of 4 x 2.
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
+#: Neighbours whose colours round to the same multiple are sent as one: a frame must reach a slow terminal in time.
+TONE = 6
+#: What the letters of the table stand on, as on the map.
 PAPER = "#f4f6f8"
 
 
@@ -52,7 +55,8 @@ class Map:
     def __init__(self, paths: Paths, columns: int, rows: int, plain: bool) -> None:
         self.paths, self.columns, self.rows, self.plain = paths, columns, rows, plain
         height = heights(paths.problem, paths.domain, columns, 2 * rows)[::-1]
-        self.pixels = (255 * shaded(height[::-1])[::-1]).round().astype(int)
+        tones = (255 / TONE * shaded(height[::-1])[::-1]).round() * TONE
+        self.pixels = np.minimum(tones, 255).astype(int)
         bands = np.floor(height[::2] * BANDS)
         edge = np.zeros((rows, columns), bool)
         edge[:, :-1] |= np.diff(bands, axis=1) != 0
@@ -123,8 +127,9 @@ class Drawn:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         for row in range(self.map.rows):
-            for column in range(self.map.columns):
-                yield self._plain(row, column) if self.map.plain else self._coloured(row, column)
+            cell = self._plain if self.map.plain else self._coloured
+            cells = [cell(row, column) for column in range(self.map.columns)]
+            yield from Segment.simplify(cells)  # neighbours of one style as one
             yield Segment.line()
 
     def _plain(self, row: int, column: int) -> Segment:
@@ -216,9 +221,11 @@ def show(paths: Paths, console: Console, animate: bool) -> None:
     if not animate:
         console.print(screen.at(paths.steps))
         return
-    pause = SECONDS / len(paths.frames)
+    pause, begin = SECONDS / len(paths.frames), time.monotonic()
     with Live(screen.at(0), console=console, auto_refresh=False, vertical_overflow="crop") as live:
-        for step in paths.frames:
-            due = time.monotonic() + pause
+        for index, step in enumerate(paths.frames):
+            late = time.monotonic() - begin - index * pause
+            if late > pause and step < paths.steps:
+                continue  # a slow terminal sees fewer frames, not a slower race
             live.update(screen.at(step), refresh=True)
-            time.sleep(max(due - time.monotonic(), 0))
+            time.sleep(max(pause - late, 0))
