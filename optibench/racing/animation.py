@@ -101,9 +101,8 @@ class Picture:
         self.losses = [racer.loss - (minimum or 0.0) for racer in paths.racers]
         kept = [loss[:-1] if racer.diverged else loss for racer, loss in zip(paths.racers, self.losses, strict=True)]
         shown = np.concatenate([loss[np.isfinite(loss)] for loss in kept])
-        most = 100 * max(
-            float(np.abs([loss[0] for loss in self.losses]).max()), 1e-300
-        )  # a diverging line leaves at the top
+        shown = shown if len(shown) else np.ones(1)  # nobody has a finite loss
+        most = 100 * abs(float(shown[0])) or 1.0  # a line that diverges leaves at the top
         high = min(float(shown.max()), most)
         if minimum is not None or shown.min() > 0:
             positive = shown[shown > 0]

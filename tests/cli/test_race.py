@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from rich.console import Console
@@ -15,6 +16,7 @@ from rich.console import Console
 import optibench as ob
 from optibench.cli.race_ import names
 from optibench.racing import terminal
+from optibench.racing.animation import Picture
 
 RACE = ["race", "rosenbrock", "--optimizer", "gd,momentum,adam", "--steps", "100"]
 
@@ -74,14 +76,17 @@ def test_a_video_gets_every_frame_and_the_last_one_longer(command, monkeypatch):
     Path("bin").mkdir()
     Path("bin/ffmpeg").write_text(
         f"#!{sys.executable}\nimport sys\n"
-        "count = len(sys.stdin.buffer.read())\nopen(sys.argv[-1], 'w').write(str(count))\n"
+        "data = sys.stdin.buffer.read()\nopen('last', 'wb').write(data[-960 * 480 * 4:])\n"
+        "open(sys.argv[-1], 'w').write(str(len(data)))\n"
     )
     Path("bin/ffmpeg").chmod(0o755)
     monkeypatch.setenv("PATH", str(Path("bin").resolve()), prepend=os.pathsep)
-    race = ob.race("rosenbrock", ["gd"], steps=5, lr=1e-3)
+    race = ob.race("rosenbrock", ["gd"], steps=5)
     status, out, err = command("race", "rosenbrock", "--optimizer", "gd", "--steps", "5", "--mp4", "race.mp4")
     assert (status, err) == (0, ""), err
     count, left = divmod(int(Path("race.mp4").read_text()), 960 * 480 * 4)
+    last = np.frombuffer(Path("last").read_bytes(), np.uint8).reshape(480, 960, 4)[..., :3]
+    assert np.abs(last.astype(int) - Picture(race).rgb(5)).mean() < 0.5  # labels and all
     assert left == 0 and count > len(race.frames) and f"race.mp4: {len(race.frames)} frames" in out
 
 

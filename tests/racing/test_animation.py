@@ -75,10 +75,11 @@ def test_a_notebook_shows_the_last_frame(race):
         {"problem": "noisy-sphere", "optimizers": ["gd"]},  # no domain
         {"problem": "rosenbrock", "optimizers": ["gd"], "lr": 1e9},  # diverges at once
         {"problem": "rosenbrock", "optimizers": ["gd"], "start": (1, 1), "lr": 0.1},  # starts at the minimum
+        {"problem": "rosenbrock", "optimizers": ["gd"], "start": (1e200, 0)},  # no loss is finite
         {"problem": ob.Problem("flat", lambda rng: np.zeros(2), lambda w: (0 * w[:, 0], 0 * w)), "optimizers": ["gd"]},
         {"problem": "booth", "optimizers": [f"momentum:momentum=0.{k}" for k in range(10)], "lr": 0.01},
     ],
-    ids=["saddle", "negative", "noisy", "diverges", "minimum", "flat", "ten"],
+    ids=["saddle", "negative", "noisy", "diverges", "minimum", "infinite", "flat", "ten"],
 )
 def test_any_race_can_be_drawn(facts):
     facts = {**facts}
