@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from scipy.optimize import OptimizeResult
 
+    from optibench.racing.race import Race
     from optibench.results import Results
 
 __version__ = VERSION
 __all__ = [
     "Figure", "InputError", "LearningRates", "OptimizerLike", "PluginError", "Problem", "ProblemLike", "ScheduleLike",
     "StoreError", "Suite", "activation", "blocks_of", "executor", "from_frame", "hookimpl", "load", "loss", "metric",
-    "minimize", "optimizer", "problem", "replicate", "run", "schedule", "wrapper",
+    "minimize", "optimizer", "problem", "race", "replicate", "run", "schedule", "wrapper",
 ]  # fmt: skip
 
 
@@ -134,3 +135,29 @@ def minimize(
         fun, x0, jac=jac, method=method, maxiter=maxiter, callback=callback, schedule=schedule, f_min=f_min,
         hyperparameters=hyperparameters,
     )  # fmt: skip
+
+
+def race(
+    problem: ProblemLike,
+    optimizers: OptimizerLike | Sequence[OptimizerLike],
+    *,
+    lr: float | Mapping[str, float] | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    start: Sequence[float] | None = None,
+    tune: bool = True,
+    plugins: str | Path | Sequence[str | Path] = (),
+    modules: str | Sequence[str] = (),
+) -> Race:
+    """Let optimizers race on a problem of two parameters, from one start, in float64; every step is kept.
+
+    Each has the learning rate that ``lr`` gives (one for all, or by name), else the one with the lowest final loss of
+    25, else (``tune=False``) its declared default. The result has ``paths``, a frame of optimizer, step, x, y and loss,
+    and ``lr``, ``notes``, ``failed``, ``.gif(path)`` and ``.mp4(path)``; a notebook shows its last frame. A rule that
+    raises is left out, and ``failed`` says why. ``steps`` is the problem's own budget by default.
+    """
+    from optibench.api import race
+
+    return race(
+        problem, optimizers, lr=lr, steps=steps, seed=seed, start=start, tune=tune, plugins=plugins, modules=modules
+    )

@@ -1,4 +1,4 @@
-"""What ``optibench.run`` and ``replicate`` do: pieces and names to a registry, an experiment and its results."""
+"""What ``optibench.run``, ``replicate`` and ``race`` do: pieces and names to a registry, and what is run with it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from optibench.experiment.settings import Experiment
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem, ProblemFactory
 from optibench.plugin.registry import Registry, Sources, registry
+from optibench.racing.race import Race, RateLike, hold
 from optibench.results import Results, load
 from optibench.runner.replication import beside, replication
 from optibench.runner.run import execute
@@ -80,6 +81,25 @@ def to_replicate(folder: Path, out: str | Path | None, known: Registry) -> tuple
     if target.resolve() == folder.resolve():
         raise StoreError(f"'{target}' holds the results that are to be replicated; choose another folder by --out")
     return first, experiment, target
+
+
+def race(
+    problem: ProblemLike,
+    optimizers: OptimizerLike | Sequence[OptimizerLike],
+    *,
+    lr: RateLike,
+    steps: int | None,
+    seed: int,
+    start: Sequence[float] | None,
+    tune: bool,
+    plugins: str | Path | Sequence[str | Path],
+    modules: str | Sequence[str],
+) -> Race:
+    """Hold a race of pieces or names."""
+    sources = Sources(tuple(map(str, listed(plugins))), tuple(map(str, listed(modules))))
+    known = _registry(sources, {"problem": [problem], "optimizer": listed(optimizers)})
+    named = [_named(item) for item in listed(optimizers)]
+    return hold(_named(problem), named, known, lr=lr, steps=steps, seed=seed, start=start, tune=tune)
 
 
 def _registry(sources: Sources, pieces: Mapping[str, Sequence[object]]) -> Registry:
