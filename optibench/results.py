@@ -12,6 +12,7 @@ from optibench.analysis import explain_runs, profiles, time_to_target
 from optibench.analysis.comparison import Compared, Filters
 from optibench.analysis.declaration import analyses, analysis
 from optibench.analysis.foreign import from_table, read_csv
+from optibench.analysis.instruments import instruments
 from optibench.analysis.leaderboard import leaderboard, overall
 from optibench.analysis.pairs import pairwise
 from optibench.analysis.replication import claims
@@ -274,6 +275,22 @@ class Results(Compared):
     def why(self, **filters: Unpack[Filters]) -> pd.DataFrame:
         """One row a run that ended badly or slowly, with a sentence that says why; tuning runs by status."""
         return explain_runs.explained(self.some(**filters))
+
+    @analysis(
+        "gradients, updates, saturation, steps and curvature along the first compared runs",
+        {
+            **PROBLEM,
+            **METHOD,
+            "seed": "the seed, one of the first three replicates",
+            "step": "after which step",
+            "layer": "the layer; empty for the whole model",
+            "instrument": "gradient_norm, update_ratio, saturation, step_cosine, learning_rate or sharpness",
+            "value": "what it shows",
+        },
+    )
+    def instruments(self, **filters: Unpack[Filters]) -> pd.DataFrame:
+        """One row a run, step, instrument and layer, of problems with several blocks of parameters."""
+        return instruments(self, self.compare(**filters))
 
     def claims(self, replication: Compared) -> pd.DataFrame:
         """One row a significant pair of these results, and whether an independent replication confirms it."""

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FIRST = ["id", "part", "problem", "optimizer", "plugin", "lr"]
-CURVE, HYPERPARAMETER, FINAL, WHY, UNMEASURED = "curve:", "hyperparameter:", "final:", "why:", "unmeasured:"
+CURVE, INSTRUMENT, HYPERPARAMETER = "curve:", "instrument:", "hyperparameter:"
+FINAL, WHY, UNMEASURED = "final:", "why:", "unmeasured:"
 
 
 class _Row(TypedDict):
@@ -92,6 +93,7 @@ class Stored:
     selection: tuple[str, ...] | None = field(default=None, repr=False)
     points: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)  # a row a run: lists of what was recorded
     hyperparameters: tuple[str, ...] = ("lr",)  # the columns of runs that are hyperparameters or options
+    readings: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)  # likewise, of the instruments
     unsaid: tuple[str, ...] = ()  # of a table from elsewhere: what it does not say, one caveat each
 
     @classmethod
@@ -111,11 +113,11 @@ class Stored:
             frame = frame[frame["id"].isin(selection)]
         if frame.empty:
             raise StoreError(f"'{folder}' holds no finished run yet; run the same command again to go on")
-        runs, points, hyperparameters = _runs_and_points(frame)
+        runs, points, readings, hyperparameters = _runs_and_points(frame)
         experiment = _read_experiment(folder / "experiment.toml")
         protocol = _read_json(folder / "protocol.json", Protocol) or empty_protocol()
         ids = None if selection is None else tuple(selection)
-        return cls(folder, runs, experiment, protocol, ids, points, hyperparameters)
+        return cls(folder, runs, experiment, protocol, ids, points, hyperparameters, readings)
 
     @property
     def factor(self) -> str:
@@ -242,16 +244,16 @@ def _joined(tables: list[pa.Table]) -> pd.DataFrame:
     return pa.concat_tables(tables, promote_options="permissive").to_pandas()
 
 
-def _runs_and_points(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+def _runs_and_points(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
     """A row a run under the names that people read, the lists that it recorded, and which columns are hyperparameters.
 
     A retry replaces a crash.
     """
     retried = frame["status"].isin(["crashed", "timeout"])
     frame = frame[~retried | ~frame["id"].isin(frame.loc[~retried, "id"])].drop_duplicates("id", keep="last")
-    measured = [name for name in frame if name.startswith((FINAL, UNMEASURED, CURVE))]
+    measured = [name for name in frame if name.startswith((FINAL, UNMEASURED, CURVE, INSTRUMENT))]
     frame = frame.drop(columns=[name for name in measured if frame[name].isna().all()])  # of metrics of other runs
-    lists = [name for name in frame if name.startswith(CURVE)]
+    lists = [name for name in frame if name.startswith((CURVE, INSTRUMENT))]
     short = _short_names([name for name in frame if name not in lists])
     frame = frame.rename(columns=short)
     for name in ("lr", "loss"):
@@ -261,9 +263,12 @@ def _runs_and_points(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, t
     frame["gap"] = frame["loss"] - frame["minimum"].astype(float)  # nan where no minimum is known
     frame = frame.sort_values(["problem", "optimizer", "lr", "seed", "id"], ignore_index=True)
     rest = [name for name in frame if name not in FIRST and name not in lists]
-    points = frame[lists].rename(columns=lambda name: name.removeprefix(CURVE))
+    points, readings = (
+        frame[[name for name in lists if name.startswith(kind)]].rename(columns=lambda name: name.partition(":")[2])
+        for kind in (CURVE, INSTRUMENT)
+    )
     settings = [short[name] for name in short if name.startswith(HYPERPARAMETER)]
-    return frame[FIRST + rest], points, tuple(dict.fromkeys(["lr", *settings]))
+    return frame[FIRST + rest], points, readings, tuple(dict.fromkeys(["lr", *settings]))
 
 
 def _short_names(names: list[str]) -> dict[str, str]:

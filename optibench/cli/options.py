@@ -47,7 +47,7 @@ def setting_options(command: Command) -> Command:
     for row in reversed(rows()):
         if row.flag:
             command = click.option(
-                row.flag, row.name, cls=SettingOption, group=row.group, metavar=row.metavar or None,
+                row.switch, row.name, cls=SettingOption, group=row.group, metavar=row.metavar or None,
                 multiple=row.repeatable, is_flag=isinstance(row.kind, Flag), default=None, help=_help(row),
             )(command)  # fmt: skip
     return command
@@ -64,8 +64,8 @@ def read_settings(options: Mapping[str, OptionValue]) -> Facts:
     given: Facts = {}
     for row in rows():
         value = options.get(row.name)
-        if value is True:
-            given[row.name] = True
+        if isinstance(value, bool):
+            given[row.name] = value
         elif isinstance(value, str):
             given[row.name] = row.kind.read(value)
         elif value:

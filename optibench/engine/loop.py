@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from optibench.engine.external import begin
+from optibench.engine.instruments import Instruments
 from optibench.engine.measure import Measures, part, points
 from optibench.engine.probe import Watch
 from optibench.engine.records import Cohort, Ending, Outcome, Point, Status
@@ -102,6 +103,7 @@ def _loop(
 
     first = record()
     recorded, outcome.evaluation_share = points(cohort, problem, small, measures)
+    instruments = Instruments(training, watch.problem, recorded, outcome.readings)
     initial = np.abs(first["loss"])
     training.scale = np.where((initial > 0) & np.isfinite(initial), GROWTH * initial, LARGEST)
     while len(training.alive) and training.t < cohort.steps:
@@ -112,11 +114,13 @@ def _loop(
             _diverge(training, watch, outcome, ~bounded)
             training.keep(bounded)
             watch.keep(bounded)
+            instruments.keep(bounded)
             loss, g = loss[bounded], rows(g, bounded)
             if not len(training.alive):
                 break
         training.step(loss, g)
         watch.stepped(training, g)
+        instruments.stepped(training, g)
         if training.t in recorded:
             record()
         if cohort.limit is not None:
@@ -127,6 +131,7 @@ def _loop(
                 _finish(training, watch, outcome, spent, problem, measures)
                 training.keep(~spent)
                 watch.keep(~spent)
+                instruments.keep(~spent)
     if len(training.alive):
         if training.t not in recorded and training.t:
             record()

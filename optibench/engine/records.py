@@ -43,6 +43,7 @@ class Run:
     id: str
     seed: int
     hyperparameters: Settings
+    instrumented: bool = False  # whether instruments record along it; its id says so too
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,15 @@ class Point(TypedDict):
 
 
 @dataclass
+class Readings:
+    """What instruments recorded, of the instrumented runs: points without counts."""
+
+    points: list[Point] = field(default_factory=list)
+    share: float = 0.0  # of the cost of a run that uses its budget, as ``Outcome.evaluation_share`` is
+    failed: dict[str, str] = field(default_factory=dict)  # instruments that failed, and why
+
+
+@dataclass
 class Outcome:
     """What a cohort gives: an ending a run, and the recorded points."""
 
@@ -125,6 +135,7 @@ class Outcome:
     evaluation_share: float = 0.0
     seconds_per_step: float = float("nan")
     unmeasured: dict[str, str] = field(default_factory=dict)  # metrics that failed, and why
+    readings: Readings = field(default_factory=Readings)
 
 
 #: What a run spends, one count each.

@@ -22,6 +22,9 @@ from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
 from optibench.plugin.registry import Registry
 
+#: Instruments record along the compared runs of so many replicates.
+INSTRUMENTED = 3
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -34,6 +37,7 @@ class Cell:
     cohort: Cohort  # without runs
     prefix: str  # of the facts that make a run what it is
     size: int  # runs a cohort
+    instruments: bool = False  # whether instruments record along the first compared runs
 
     @property
     def defaults(self) -> Settings:
@@ -42,10 +46,13 @@ class Cell:
         # Checked to be numbers when the experiment was resolved; options, which need not be, are left out here.
         return {name: float(values[name]) for name in self.rule.hyperparameters}  # type: ignore[arg-type]
 
-    def run(self, settings: Settings, seed: int) -> Run:
+    def run(self, settings: Settings, seed: int, *, compared: int | None = None) -> Run:
+        """``compared``: of a run that is compared, the number of its replicate from 0; the first are instrumented."""
+        instrumented = self.instruments and compared is not None and compared < INSTRUMENTED
         digest = self._hash.copy()
-        digest.update(f" {seed} {sorted(settings.items())}".encode())
-        return Run(digest.hexdigest()[:20], seed, settings)
+        # Only where there are instruments: with them or without, every other run is the same, and is not repeated.
+        digest.update(f" {seed} {sorted(settings.items())}{' instruments' * instrumented}".encode())
+        return Run(digest.hexdigest()[:20], seed, settings, instrumented)
 
     @cached_property
     def _hash(self) -> hashlib._Hash:
@@ -110,7 +117,8 @@ def _cell(
     _try_schedule(cohort, registry)
     problem_label, method = _labels(experiment, cohort, wanted)
     size = capacity(problem, rule, cohort.batch, np.dtype(experiment.dtype).itemsize)
-    return Cell(problem_label, method, rule, fixed, cohort, prefix(cohort, problem, rule, registry), size)
+    instruments = experiment.instruments and len(problem.blocks) > 1
+    return Cell(problem_label, method, rule, fixed, cohort, prefix(cohort, problem, rule, registry), size, instruments)
 
 
 def _labels(experiment: Experiment, cohort: Cohort, batch: int | str) -> tuple[str, str]:

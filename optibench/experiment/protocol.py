@@ -37,6 +37,7 @@ class Replicate:
 
     seed: int
     tuning_seeds: range
+    number: int = 0  # from 0
 
     def generators(self, search: str, count: int) -> list[np.random.Generator]:
         """One a trial of a search, "lr" or "all": the k-th trial of every method draws the same numbers."""
@@ -77,7 +78,15 @@ class Search:
         return Trial(settings, tuple(self.cell.run(settings, seed) for seed in self.replicate.tuning_seeds))
 
     def choice(self, tuning: str, settings: Settings, trial: Trial | None = None, lr: float | None = None) -> Chosen:
-        return Chosen(tuning, self.cell.run(settings, self.replicate.seed), trial, lr)
+        """``settings`` that are compared."""
+        return Chosen(tuning, self.cell.run(settings, self.replicate.seed, compared=self.replicate.number), trial, lr)
+
+    def default(self, compared: list[Settings]) -> Chosen:
+        """The defaults beside tuned settings: without instruments, unless they are the same run."""
+        settings = self.cell.defaults
+        if settings in compared:
+            return self.choice("default", settings)
+        return Chosen("default", self.cell.run(settings, self.replicate.seed))
 
 
 class Protocol:
@@ -192,10 +201,11 @@ class Protocol:
         for search in self._every():
             defaults = search.cell.defaults
             if self.experiment.tunes:
-                search.chosen = [search.choice("default", defaults)]
-                for tuning, trials in (("lr", search.rates), ("all", search.rates + search.draws)):
-                    best = self._best(trials)
-                    search.chosen.append(search.choice(tuning, best.settings, best))
+                best = {"lr": self._best(search.rates), "all": self._best(search.rates + search.draws)}
+                search.chosen = [
+                    search.default([trial.settings for trial in best.values()]),
+                    *(search.choice(tuning, trial.settings, trial) for tuning, trial in best.items()),
+                ]
             elif rates and "lr" in defaults:
                 several = len(rates) > 1
                 search.chosen = [
@@ -312,7 +322,10 @@ def replicates(experiment: Experiment) -> list[Replicate]:
     """One for each evaluation seed; its tuning seeds are those from TUNING on that no other has."""
     first, count = experiment.first_seed, experiment.tuning_seeds
     seeds = range(first, first + experiment.seeds)
-    return [Replicate(seed, range(TUNING + seed * count, TUNING + (seed + 1) * count)) for seed in seeds]
+    return [
+        Replicate(seed, range(TUNING + seed * count, TUNING + (seed + 1) * count), number)
+        for number, seed in enumerate(seeds)
+    ]
 
 
 def median(values: Iterable[float]) -> float:

@@ -9,7 +9,7 @@ from optibench.engine.batches import SAMPLERS
 from optibench.engine.gradients import Transforms
 from optibench.experiment.choices import Batches, Pieces, Rates, Tuning, Tunings, rates
 from optibench.plugin.choice import Choice
-from optibench.plugin.setting import Names, OneOf, Setting, Text, Whole, named, rows_of, setting
+from optibench.plugin.setting import Flag, Names, OneOf, Setting, Text, Whole, named, rows_of, setting
 from optibench.plugin.types import Facts
 
 #: Seeds below this number are for evaluation, those from it on for tuning.
@@ -160,6 +160,14 @@ class Experiment:
     )
     dtype: str = setting(
         "float32", kind=OneOf(lambda: DTYPES), group="Training", metavar="NAME", help="Floating-point precision"
+    )
+    instruments: bool = setting(
+        True,
+        kind=Flag(),
+        group="Training",
+        help="Record gradients and updates by layer, saturation and sharpness along the first compared runs",
+        details="On problems with several blocks of parameters, such as networks, in the first three replicates; it "
+        "adds at most a tenth to their cost, and changes no other number.",
     )
     transforms: Transforms = field(default=Transforms())  # its rows are settings too
 

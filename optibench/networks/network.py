@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -16,6 +16,8 @@ from optibench.plugin.types import Array
 
 #: A unit whose slope is less than this on every example has zero gradient: it is dead.
 DEAD = 1e-6
+#: One whose slope is less than this share of its activation's largest on every example is saturated.
+SATURATED = 1e-2
 #: Of how many training examples the statistics are that normalise a batch outside training.
 REFERENCE = 256
 
@@ -69,6 +71,16 @@ class Network:
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
         return tuple(block for blocks in self.own for block in blocks)
+
+    @cached_property
+    def spans(self) -> tuple[Block, ...]:
+        """The parameters of every layer that has some as one block: ``dense1`` is a weight with its bias."""
+        spans = []
+        for number, (layer, blocks) in enumerate(zip(self.stack, self.own, strict=True), start=1):
+            if blocks:
+                begin, end = blocks[0].slice.start, blocks[-1].slice.stop
+                spans.append(Block(f"{layer.name}{number}", slice(begin, end), (end - begin,)))
+        return tuple(spans)
 
     @cached_property
     def weights(self) -> list[Block]:
@@ -129,15 +141,32 @@ class Network:
 
     def units(self, w: Array, x: Array) -> tuple[Array, int, str]:
         """Hidden units with zero gradient (dead): their slope is 0 on every example. (R,), of how many, of what."""
-        dead, count, names, run = np.zeros(len(w), int), 0, [], self._outside(w)
+        dead, count, names = np.zeros(len(w), int), 0, []
+        for layer, _, slope in self._steepest(w, x):
+            dead += (slope < DEAD).sum(axis=-1)
+            count += slope.shape[1]
+            names.append(layer.name)
+        return dead, count, ", ".join(dict.fromkeys(names))
+
+    def saturation(self, w: Array, x: Array) -> dict[str, Array]:
+        """The share (R,) of each hidden layer's units that are saturated, by the layer's name: ``tanh2``.
+
+        A unit is saturated if on no example its slope reaches SATURATED of the steepest that its activation has: both
+        tails of a sigmoid, and a rectifier that is 0 everywhere.
+        """
+        return {
+            f"{layer.name}{number}": (slope < SATURATED * _largest_slope(layer.activation)).mean(axis=-1)
+            for layer, number, slope in self._steepest(w, x)
+        }
+
+    def _steepest(self, w: Array, x: Array) -> Iterator[tuple[Activate, int, Array]]:
+        """Each hidden activation, its number, and the largest |slope| of its units over x, (R or 1, units)."""
+        run = self._outside(w)
         for number, (layer, blocks) in enumerate(zip(self.stack, self.own, strict=True), start=1):
             if isinstance(layer, Activate) and number < len(self.stack):
-                slope = np.abs(layer.activation(x)[1]).max(axis=1)  # over the examples
-                dead += (slope < DEAD).reshape(len(slope), -1).sum(axis=-1)  # one for all runs, or one a run
-                count += slope[0].size
-                names.append(layer.name)
+                slope = np.abs(layer.activation(x)[1]).max(axis=1)
+                yield layer, number, slope.reshape(len(slope), -1)
             x = layer.forward(x, [block.of(w) for block in blocks], run)[0]
-        return dead, count, ", ".join(dict.fromkeys(names))
 
     def score(self, w: Array, output: Array, y: Array) -> Array:
         """The loss of ``output``, the penalty of w included, (R,)."""
@@ -166,3 +195,8 @@ class Network:
             return 0.0
         squares = sum((w[:, block.slice] ** 2).sum(axis=-1) for block in self.weights)
         return w.dtype.type(self.l2 / 2) * squares
+
+
+def _largest_slope(activation: Activation) -> float:
+    """The steepest of an activation around 0: 1/4 of the logistic, 1 of tanh and relu."""
+    return float(np.abs(activation(np.linspace(-10.0, 10.0, 2001))[1]).max())

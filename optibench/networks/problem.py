@@ -27,6 +27,7 @@ def network_problem(name: str, network: Network, parts: Splits, **facts: Any) ->
     train, validation, test = parts
     if network.sees_its_batch:
         network = replace(network, reference=np.asarray(train[0][:REFERENCE], float))
+    hidden = any(isinstance(layer, Activate) for layer in network.stack[:-1])
     return Problem(
         name,
         start=network.start,
@@ -38,8 +39,10 @@ def network_problem(name: str, network: Network, parts: Splits, **facts: Any) ->
         train=train,
         validation=validation,
         test=test,
-        units=network.units if any(isinstance(layer, Activate) for layer in network.stack[:-1]) else None,
+        units=network.units if hidden else None,
+        saturation=network.saturation if hidden else None,
         blocks=network.blocks,
+        layers=network.spans,
         width=network.width,
         **facts,
     )

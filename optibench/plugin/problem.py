@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -63,7 +63,9 @@ class Problem:
     test: tuple[Array, ...] = ()
     draws: Callable[..., tuple[Array, ...]] | None = None  # (rng, examples) -> noise of a batch, (B, ...) each
     units: Callable[..., tuple[Array, int, str]] | None = None  # (w, x) -> dead hidden units (R,), of how many, of what
+    saturation: Callable[..., Mapping[str, Array]] | None = None  # (w, x) -> saturated share (R,) of each hidden layer
     blocks: tuple[Block, ...] = ()
+    layers: tuple[Block, ...] = ()  # what instruments report on: several blocks that lie together; else each block
     minimum: float | None = None
     minimizer: tuple[float, ...] | None = None
     source: str = ""  # of the problem and of its minimum

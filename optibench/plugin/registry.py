@@ -36,6 +36,7 @@ BUILTINS = (
     "optibench.suites",
     "optibench.runner.executors",
     "optibench.report.figures",
+    "optibench.report.instrument_figures",
 )
 
 

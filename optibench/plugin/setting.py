@@ -151,9 +151,14 @@ class Setting:
     parameter: str = ""  # the parameter of problems that it sets, if it is one
 
     @property
+    def switch(self) -> str:
+        """Its option, with that which turns it off if it is on by default; empty where it has none."""
+        return f"{self.flag}/--no-{self.flag[2:]}" if self.flag and self.default is True else self.flag or ""
+
+    @property
     def option(self) -> str:
-        """Its option with what follows it; empty where it has none."""
-        return f"{self.flag} {self.metavar}".strip() if self.flag else ""
+        """Its option with what follows it."""
+        return f"{self.switch} {self.metavar}".strip()
 
     @property
     def default_text(self) -> str:

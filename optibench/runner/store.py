@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 RUNS, PARTIAL, SURFACES = "runs", "partial", "surfaces"
 
 
-def curve_points(outcome: Outcome, run: int) -> Iterator[dict[str, float]]:
+def curve_points(points: Iterable[Point], run: int) -> Iterator[dict[str, float]]:
     """The recorded points of one run, in order."""
-    for point in outcome.points:
+    for point in points:
         rows = np.flatnonzero(point["runs"] == run)
         if len(rows):
             row = rows[0]
@@ -262,6 +262,7 @@ def _row(cohort: Cohort, outcome: Outcome, index: int, facts: Facts) -> Facts:
         "samples": ending.counts.get("gradient_evaluations", 0) * per_gradient,
         "seconds": ending.steps * outcome.seconds_per_step,
         "evaluation_share": outcome.evaluation_share,
+        "instrument_share": outcome.readings.share if run.instrumented else 0.0,
         "budget": f"{cohort.budget[1]} {cohort.budget[0]}",
         "batch": cohort.batch,
         "sampler": cohort.sampler,
@@ -275,9 +276,12 @@ def _row(cohort: Cohort, outcome: Outcome, index: int, facts: Facts) -> Facts:
         **{f"why:{key}": value for key, value in ending.why.items()},
         **{f"unmeasured:{metric}": reason for metric, reason in outcome.unmeasured.items()},
     }
-    points = list(curve_points(outcome, index))
-    for name in points[0] if points else ():
-        row[f"curve:{name}"] = [point[name] for point in points]
+    if run.instrumented:
+        row |= {f"unmeasured:{instrument}": reason for instrument, reason in outcome.readings.failed.items()}
+    for kind, recorded in (("curve", outcome.points), ("instrument", outcome.readings.points)):
+        points = list(curve_points(recorded, index))
+        for name in dict.fromkeys(name for point in points for name in point):
+            row[f"{kind}:{name}"] = [point.get(name, nan) for point in points]
     return row
 
 
@@ -320,7 +324,7 @@ def check_columns(table: Any) -> None:
     wrong = [name for name in TEXTS if not types.is_string(kinds[name])]
     wrong += [name for name in WHOLE if not types.is_integer(kinds[name])]
     wrong += [name for name in (*NUMBERS, *final) if not number(kinds[name])]
-    wrong += [name for name in curves if not points(kinds[name])]
+    wrong += [name for name in kinds if name.startswith(("curve:", "instrument:")) and not points(kinds[name])]
     wrong += [name for name in (*TEXTS, *WHOLE) if table[name].null_count]
     if wrong:
         raise ValueError(f"column '{wrong[0]}' does not hold what it should")
