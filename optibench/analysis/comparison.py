@@ -94,7 +94,7 @@ class Comparison:
     def _tables(self) -> dict[str, pd.DataFrame]:
         return {
             str(name): rows.pivot(index="seed", columns="optimizer", values="score")
-            for name, rows in self.rows.groupby("problem")
+            for name, rows in self.rows[["problem", "seed", "optimizer", "score"]].groupby("problem")
         }
 
     def pair(self, problem: str, a: str, b: str) -> tuple[Array, Array]:

@@ -16,7 +16,7 @@ def command(folder: str, out: str | None, folders: tuple[str, ...], modules: tup
 
     `optibench analyse --help` says which columns such a table has.
     """
-    figures = list(find(folders, modules)["figure"].values())
+    known = find(folders, modules)
     from optibench.results import load  # brings pandas
 
-    click.echo(f"report: {load(folder).report(out, figures)}")
+    click.echo(f"report: {load(folder).report(out, known=known)}")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from optibench.analysis.comparison import Compared
 
+#: So many single runs of a method are drawn behind its median: those of the first seeds.
+SINGLE = 8
 QUARTILES = {0.25: "low", 0.5: "median", 0.75: "high"}
 
 
@@ -36,7 +38,8 @@ def loss_curves(results: Compared) -> pd.DataFrame:
     )  # fmt: skip
     spread = spread.join(whole[units])
     spread = spread[2 * whole["n"] >= whole["seeds"]]  # a median of the few that have not diverged would flatter
-    runs = curves[[*keys, *units, "seed", "value"]].rename(columns={"seed": "run", "value": "median"})
+    shown = curves.groupby(["problem", "optimizer"])["seed"].rank(method="dense") <= SINGLE
+    runs = curves.loc[shown, [*keys, *units, "seed", "value"]].rename(columns={"seed": "run", "value": "median"})
     least = results.runs.drop_duplicates("problem").set_index("problem")["minimum"].astype(float).fillna(0)
     targets = results.targets[results.targets["problem"].isin(curves["problem"])]
     targets = targets.assign(target=targets["target"] - targets["problem"].map(least))[["problem", "target"]]

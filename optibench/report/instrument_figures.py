@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from optibench.plugin.figure import Figure
 from optibench.plugin.hookspecs import hookimpl
+from optibench.plugin.types import Facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,11 +42,15 @@ def _spread(frame: pd.DataFrame) -> pd.DataFrame:
     return spread.rename(columns={0.25: "low", 0.5: "median", 0.75: "high"}).reset_index()
 
 
-def _figure(name: str, title: str, caption: str, data: object, y_label: str, y_scale: str = "log") -> Figure:
-    encoding = {
+def _figure(
+    name: str, title: str, caption: str, data: object, y_label: str, y_scale: str = "log", reference: float | None = None
+) -> Figure:
+    encoding: Facts = {
         "mark": "curve", "x": "step", "y": "median", "low": "low", "high": "high", "color": "optimizer",
         "facet": "facet", "x_scale": "log", "y_scale": y_scale, "x_label": "step", "y_label": y_label,
     }  # fmt: skip
+    if reference is not None:
+        encoding["references"] = reference
     spread = " Median and quartiles over the first replicates, at the compared settings."
     return Figure(name, title, caption + spread, data, encoding)  # type: ignore[arg-type]
 
@@ -65,6 +70,7 @@ UPDATES = _figure(
     "far below it a layer hardly learns, far above it training is unstable. Karpathy 2022, Building makemore, part 3.",
     partial(along, "update_ratio"),
     "|step| / |parameters|",
+    reference=1e-3,
 )
 SATURATION = _figure(
     "saturation",
@@ -93,6 +99,7 @@ SHARPNESS = _figure(
     "that scale the gradient, such as adam, have other limits.",
     against_stability,
     "sharpness x learning rate",
+    reference=2.0,
 )
 
 

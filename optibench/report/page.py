@@ -34,6 +34,10 @@ FROM_A_TABLE = "Drawn from the columns of the table alone; the caveats say what 
 SECTIONS = {
     "curves": ("Loss along the budget", ["loss-curves"]),
     "rates": ("Learning rate and tuning", ["learning-rate", "sensitivity", "expected-best"]),
+    "instruments": (
+        "Instruments of networks",
+        ["gradient-norm", "update-ratio", "saturation", "step-cosine", "sharpness"],
+    ),
 }
 COMPUTED = {
     "profile": ["performance-profile", "data-profile", "ecdf"],
@@ -130,6 +134,7 @@ def render(
         **{name: ranks.attrs.get(name) for name in ("friedman", "kendalls_w", "critical_difference")},
         alpha=f"{100 * ALPHA:.0f}",
         files=written,
+        sources=results.targets.to_dict("records"),
         overtaken=facts.overtaken(tables["crossings"], tables["verdict"]),
         unfinished=facts.unfinished(results.runs),
         **{name: flat(tables[name]).to_dict("records") for name in SHOWN},

@@ -20,6 +20,10 @@ COLOURS = ("#0095ff", "#ff5595", "#aa8000", "#6a15d4", "#405500", "#80406a", "#0
 DASHES = ((), (7, 3), (2, 2.5), (8, 3, 2, 3), (12, 3), (4, 2), (1, 3), (9, 2, 2, 2, 2, 2))
 
 
+#: Digits of numbers along y that are only drawn; x, which units are factors of, has one more.
+DRAWN = 3
+
+
 def look(index: int) -> tuple[str, tuple[float, ...]]:
     """The colour and the dash of a method by its index: from the ninth on colours repeat with other dashes."""
     return COLOURS[index % 8], DASHES[(index + index // 8) % 8]
@@ -303,11 +307,11 @@ def _facet(panel: Panel) -> Facts:
 
 def _series_facts(one: Series) -> Facts:
     facts: Facts = {"o": one.method} if one.method is not None else {"o": one.name, "c": one.colour}
-    facts |= {"x": _rounded(one.x), "y": _rounded(one.y)}
+    facts |= {"x": _rounded(one.x), "y": _rounded(one.y, DRAWN)}
     more = {"l": one.low, "h": one.high, "v": one.values}
-    facts |= {key: _rounded(values) for key, values in more.items() if values is not None}
+    facts |= {key: _rounded(values, DRAWN) for key, values in more.items() if values is not None}
     if one.runs:
-        facts["r"] = [_rounded(y) if _same(x, one.x) else [_rounded(x), _rounded(y)] for x, y in one.runs]
+        facts["r"] = [_rounded(y, DRAWN) if _same(x, one.x) else [_rounded(x), _rounded(y, DRAWN)] for x, y in one.runs]
     facts |= {"t": [*one.texts]} if one.texts else {}
     facts |= {"cross": _rounded(one.crosses)} if len(one.crosses) else {}
     return facts | ({"u": {unit: _unit(one.x, values) for unit, values in one.units.items()}} if one.units else {})

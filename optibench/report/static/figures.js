@@ -132,7 +132,7 @@ const figures = (() => {
 
   function drawFigure(figure, index) {
     const host = find(`#figure-${index} .panels`);
-    if (!host || figure.error) return;
+    if (!host || figure.error || host.closest("details:not([open])")) return;
     figure.facets.forEach((facet, at) => (DRAW[figure.mark] ?? drawLines)(figure, facet, find(`[data-facet="${at}"]`, host)));
   }
 
@@ -177,6 +177,7 @@ const figures = (() => {
       DATA.figures.forEach((figure, index) => {
         panels(figure, index);
         controls(figure, index);
+        find(`#figure-${index}`)?.closest("details")?.addEventListener("toggle", () => drawFigure(figure, index));
       });
     },
     drawAll() {

@@ -86,7 +86,7 @@ function boardRow(i) {
   const { first, reached, decades, diverged, microseconds } = methods[m];
   const rank = field.ranks[i];
   const dot = rank
-    ? `<span class="name">${charts.intervalDot(rank.mean, rank.low, rank.high, field.shown.length, m)}<b>${rank.mean.toFixed(2)}</b></span>`
+    ? `<span class="dotted">${charts.intervalDot(rank.mean, rank.low, rank.high, field.shown.length, m)}<b>${rank.mean.toFixed(2)}</b></span>`
     : "–";
   const share = (value) => (value === null ? "" : percent(value));
   const cells = [
