@@ -57,7 +57,7 @@ def command(
 ) -> None:
     """Let optimizers race on PROBLEM, which has two parameters, each at its own learning rate.
 
-    Where the output is no terminal, the last frame is printed. Exit status 1 if an optimizer failed.
+    Where the output is not a terminal, the last frame is printed. Exit status 1 if an optimizer failed.
     """
     from optibench.racing.race import hold
     from optibench.racing.terminal import show, table

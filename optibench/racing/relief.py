@@ -13,9 +13,9 @@ from optibench.racing.paths import Domain
 from optibench.racing.train import losses
 
 #: The tint of the deepest and of the highest point: as dark as lines of 3:1 contrast on white can bear.
-LOW, HIGH = np.array([0.78, 0.86, 0.93]), np.array([1.0, 0.99, 0.965])
+LOW, HIGH = np.array([0.71, 0.82, 0.92]), np.array([1.0, 0.99, 0.965])
 #: How much darker a slope is that faces away from the light.
-SHADE = 0.18
+SHADE = 0.15
 
 
 def heights(problem: Problem, domain: Domain, columns: int, rows: int) -> Array:

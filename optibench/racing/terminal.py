@@ -192,7 +192,7 @@ class Screen:
 
     def __init__(self, paths: Paths, console: Console, animate: bool) -> None:
         self.paths = paths
-        self.plain = console.color_system is None or console.no_color
+        self.plain = console.color_system is None or console.no_color or not console.encoding.startswith("utf")
         beside = console.width - console.measure(table(paths, paths.steps, self.plain)).maximum - 4
         self.beside = beside >= NARROWEST
         columns = min(beside if self.beside else console.width, WIDEST)
@@ -203,7 +203,7 @@ class Screen:
 
     def at(self, step: int) -> RenderableType:
         (x0, x1), (y0, y1) = self.paths.domain
-        low = "lines of equal loss" if self.plain else "darker: lower loss"
+        low = "contours of the loss" if self.plain else "bluer: lower loss"
         caption = Text(f"x {x0:.3g} to {x1:.3g}, y {y0:.3g} to {y1:.3g}; {low}", no_wrap=True, overflow="ellipsis")
         whole = Group(self.map.at(step), caption)
         if not self.beside:

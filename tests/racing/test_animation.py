@@ -52,6 +52,16 @@ def test_a_frame_shows_the_path_so_far_and_does_not_depend_on_those_before(race)
     assert (early != late).any() and (picture.rgb(1) == early).all() and (Picture(race).rgb(60) == late).all()
 
 
+def test_lines_end_at_the_step(race):
+    picture, adam = Picture(race), race.racers[2]
+    for step in (0, 1, 30):
+        picture.at(step)
+        x, y = picture.on_map[2].line.get_data()
+        assert len(x) == 3 * step and np.allclose([x[1::3], y[1::3]], adam.points[1 : step + 1].T)
+        assert len(picture.on_chart[2].line.get_xdata()) == step + 1
+        assert f"loss {adam.loss[step]:.2g}" in picture.on_chart[2].label.get_text()
+
+
 def test_a_diverged_run_has_a_cross_at_the_edge_and_says_so(race):
     picture = Picture(race)
     picture.at(60)

@@ -103,6 +103,13 @@ def test_a_diverged_run_ends_where_the_engine_says_and_is_crossed_where_it_leave
     assert len(race.paths) == lost.last + 1 + 101
 
 
+def test_a_diverged_run_is_last_however_low_it_went():
+    race = ob.race("saddle", ["momentum", "gd"], tune=False, steps=300)
+    fallen, kept = race.racers
+    assert fallen.diverged and fallen.loss[-1] < kept.loss[-1] < 0
+    assert race.ranked(300) == [1, 0] and race.ranked(fallen.last - 1) == [0, 1]
+
+
 def test_every_optimizer_races_through_the_points_of_minimize():
     names = [*registry()["optimizer"], "lookahead+gd", "sam+adam"]
     race = ob.race("rosenbrock", names, steps=7, start=START, tune=False)
@@ -124,6 +131,18 @@ def test_every_optimizer_races_through_the_points_of_minimize():
 def test_who_evaluates_more_is_said():
     notes = ob.race("rosenbrock", ["gd", "sam+gd"], lr=1e-4, steps=1500).notes
     assert "evaluations spent: gd 1,500, sam+gd 3,000" in notes
+
+
+@optimizer
+def shaken(w, g, normal, *, lr=0.1):
+    return w - lr * (g + normal())
+
+
+def test_every_rate_has_the_noise_of_the_seed():
+    tuned = ob.race("booth", shaken, steps=30, seed=3)
+    assert tuned.paths.equals(ob.race("booth", shaken, lr=tuned.lr, steps=30, seed=3).paths)
+    other = ob.race("booth", shaken, lr=tuned.lr, steps=30, seed=4, start=tuned.racers[0].points[0])
+    assert not tuned.paths.equals(other.paths)
 
 
 @optimizer
