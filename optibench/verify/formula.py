@@ -58,16 +58,24 @@ VALLEY = Problem(
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a rule: the arguments of its formula, what functions answered, in order, and what it returned."""
+    """One step of a rule: the arguments of its formula, its noise, and the new w and state that it returned, flat."""
 
     given: Mapping[str, Given]
-    answers: Mapping[str, Sequence[Array]]
-    returned: Array  # the new w and the new state, flat
+    noise: Array
+    returned: Array
 
     def env(self) -> dict[str, AnyFunction]:
-        """The functions that a formula may call: each gives its recorded answers."""
-        left = {name: iter(answers) for name, answers in self.answers.items()}
-        return {name: lambda *arrays, name=name: next(left[name]) for name in left}  # type: ignore[misc]
+        """The functions that its formula may call, on flat arrays; they have the interface of the page's."""
+
+        def row(values: Sequence[float]) -> Array:
+            return np.array([values], float)
+
+        return {
+            "grad": lambda w: _valley(row(w))[1][0],
+            "value": lambda w: _valley(row(w))[0],
+            "hessian_product": lambda w, v: _curved(row(w), row(v))[0],
+            "normal": lambda: self.noise,
+        }
 
 
 @dataclass(frozen=True)
@@ -103,43 +111,25 @@ def drawn(rule: Optimizer, fixed: Mapping[str, float], count: int = SETTINGS) ->
 
 def path(rule: Optimizer, hyperparameters: Mapping[str, float], seed: int = 0, steps: int = STEPS) -> Path:
     """Follow one run from a random start, and record its steps."""
+    rng = np.random.default_rng(seed)
+    start, noise = 2 * rng.standard_normal((1, 2)), rng.standard_normal((steps + 1, 2))
     recorded: list[Step] = []
 
-    def recording(*arguments: object, **keywords: object) -> Array | tuple[Array, ...]:
-        answers: dict[str, list[Array]] = {}
+    def recording(*arguments: Array, **keywords: Array) -> Array | tuple[Array, ...]:
+        returned = rule(*arguments, **keywords)
         table: Facts = dict(zip(rule.arguments, arguments, strict=True))
         given: Facts = {
             **{name: _flat(table[name]) for name in ("w", "g") if name in table},
-            **{name: float(np.ravel(table[name])[0]) for name in ("t", "loss", "f_min") if name in table},
+            **{name: np.ravel(table[name])[0] for name in ("t", "loss", "f_min") if name in table},
             "s": _flat(*(table[name] for name in rule.state)),
-            "h": {name: float(np.ravel(keywords[name])[0]) for name in rule.hyperparameters},
+            "h": {name: keywords[name].item() for name in rule.hyperparameters},
         }
-        for name in ("grad", "value", "hessian_product", "normal"):
-            if name in table:
-                table[name] = _noting(table[name], answers.setdefault(name, []))
-        returned = rule(*(table[name] for name in rule.arguments), **keywords)
-        recorded.append(Step(given, answers, _flat(*as_tuple(returned))))
+        recorded.append(Step(given, noise[len(recorded) + 1], _flat(*as_tuple(returned))))
         return returned
 
-    rng = np.random.default_rng(seed)
-    start, noise = 2 * rng.standard_normal((1, 2)), rng.standard_normal((steps + 1, 2))
-    walk = follow(
-        replace(rule, rule=recording), VALLEY, start, [hyperparameters], steps, normal=lambda t: noise[t]
-    )  # fmt: skip
+    recorder = replace(rule, rule=recording)
+    walk = follow(recorder, VALLEY, start, [hyperparameters], steps, normal=lambda t: noise[t])
     return Path(hyperparameters, start[0], _flat(*walk.states[0][1:]), recorded, walk.points[1:, 0])
-
-
-def _noting(function: AnyFunction, answers: list[Array]) -> AnyFunction:
-    """The function, with its answers noted where the run pays for them."""
-
-    def ask(*arrays: Array, **where: Array | None) -> Array:
-        found: Array = function(*arrays, **where)
-        paid = where.get("where")
-        if paid is None or np.any(paid):
-            answers.append(found[0])
-        return found
-
-    return ask
 
 
 def _flat(*arrays: Array) -> Array:
@@ -186,9 +176,7 @@ def formula_deviation(rule: Optimizer, traced: Traced, count: int = SETTINGS, st
 
     def off(name: str, given: Mapping[str, Given], expected: Array, step: Step | None = None) -> float:
         formula = traced.formulas[name]
-        return deviation(
-            computed(formula, given, step), expected, lambda: computed(formula, given, step, rough=True)
-        )  # fmt: skip
+        return deviation(computed(formula, given, step), expected, lambda: computed(formula, given, step, rough=True))
 
     worst = 0.0
     for seed, hyperparameters in enumerate(drawn(rule, traced.fixed, count)):
