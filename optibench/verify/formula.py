@@ -5,9 +5,9 @@ computes it from the same numbers, so rounding does not grow from step to step.
 
 The two round differently: a formula writes out products that BLAS fuses, and JavaScript has its own ``pow``. What that
 changes depends on the rule: where nearly equal numbers are subtracted, the last bits of what went in are the first of
-what comes out. A step that is off by more than TOLERANCE is therefore computed again with each product and each library
-function moved up or down by one unit in the last place, at random (Monte Carlo arithmetic: Parker and Langley 1997),
-and its deviation is relative to the number whose last place moves as far, if that is larger than the number itself.
+what comes out. A step that is off by more than TOLERANCE is therefore computed ROUNDINGS times more, with each product
+and each library function moved up or down by one unit in the last place, at random (Monte Carlo arithmetic: Parker and
+Langley 1997). Its deviation is then relative to the number whose last place moves as far, if that is larger.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from optibench.tracing.graph import OPERATIONS, Formula
 from optibench.verify.follow import follow
 
 STEPS, SETTINGS, TOLERANCE = 60, 8, 1e-12
+ROUNDINGS = 8
 ULP = np.finfo(float).eps
+Operations = Mapping[str, AnyFunction]
 #: Operations that IEEE 754 fixes to the last bit, wherever they are computed; a product may be fused with a sum.
 EXACT = {
     *("add", "subtract", "divide", "negative", "reciprocal", "sqrt", "absolute", "sign", "maximum", "minimum"),
@@ -136,7 +138,7 @@ def _flat(*arrays: Array) -> Array:
     return np.concatenate([np.zeros(0), *(np.ravel(array) for array in arrays)])
 
 
-def nudged(rng: np.random.Generator) -> dict[str, AnyFunction]:
+def nudged(rng: np.random.Generator) -> Operations:
     """The operations, each that is not exact off by one unit in the last place, up or down."""
     signs = iter(lambda: rng.choice((-ULP, ULP)), None)
 
@@ -155,20 +157,29 @@ def relative(found: Array, expected: Array, scale: Array) -> float:
     return float(np.max(off, initial=0.0))
 
 
-def deviation(found: Array, expected: Array, moved: Callable[[], Array]) -> float:
-    """How far computed numbers are off; ``moved`` gives them with other roundings, and is asked where they are far."""
+def deviation(found: Array, expected: Array, sensitivity: Callable[[], Array]) -> float:
+    """How far computed numbers are off; ``sensitivity`` says how far rounding moves them, asked where they are far."""
     off = relative(found, expected, np.abs(expected))
     if off <= TOLERANCE:
         return off
     with np.errstate(all="ignore"):
-        sensitivity = np.abs(moved() - found) / ULP
-    return relative(found, expected, np.fmax(np.abs(expected), sensitivity))
+        return relative(found, expected, np.fmax(np.abs(expected), sensitivity() / ULP))
 
 
-def computed(formula: Formula, given: Mapping[str, Given], step: Step | None = None, rough: bool = False) -> Array:
-    """The values of a formula, with the functions of a step; ``rough``: with other roundings."""
-    operations = nudged(np.random.default_rng(1)) if rough else OPERATIONS
+def computed(
+    formula: Formula, given: Mapping[str, Given], step: Step | None = None, operations: Operations = OPERATIONS
+) -> Array:
+    """The values of a formula, with the functions of a step."""
     return evaluate(formula, given, step.env() if step else None, operations)
+
+
+def moved(formula: Formula, given: Mapping[str, Given], step: Step | None = None) -> Array:
+    """How far the values of a formula are moved by ROUNDINGS other roundings, at most."""
+    exact, rng = computed(formula, given, step), np.random.default_rng(1)
+    others = (computed(formula, given, step, nudged(rng)) for _ in range(ROUNDINGS))
+    with np.errstate(all="ignore"):
+        farthest: Array = np.fmax.reduce([np.abs(other - exact) for other in others])
+    return farthest
 
 
 def formula_deviation(rule: Optimizer, traced: Traced, count: int = SETTINGS, steps: int = STEPS) -> float:
@@ -176,7 +187,7 @@ def formula_deviation(rule: Optimizer, traced: Traced, count: int = SETTINGS, st
 
     def off(name: str, given: Mapping[str, Given], expected: Array, step: Step | None = None) -> float:
         formula = traced.formulas[name]
-        return deviation(computed(formula, given, step), expected, lambda: computed(formula, given, step, rough=True))
+        return deviation(computed(formula, given, step), expected, lambda: moved(formula, given, step))
 
     worst = 0.0
     for seed, hyperparameters in enumerate(drawn(rule, traced.fixed, count)):
