@@ -5,9 +5,9 @@ computes it from the same numbers, so rounding does not grow from step to step.
 
 The two round differently: a formula writes out products that BLAS fuses, and JavaScript has its own ``pow``. What that
 changes depends on the rule: where nearly equal numbers are subtracted, the last bits of what went in are the first of
-what comes out. A step that is off by more than TOLERANCE is therefore computed again with each product and each library
-function moved up or down by one unit in the last place, at random (Monte Carlo arithmetic: Parker and Langley 1997),
-and its deviation is relative to the number whose last place moves as far, if that is larger than the number itself.
+what comes out. A step that is off by more than TOLERANCE is therefore computed ROUNDINGS times more, with each product
+and each library function moved up or down by one unit in the last place, at random (Monte Carlo arithmetic: Parker and
+Langley 1997). Its deviation is then relative to the number whose last place moves as far, if that is larger.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from optibench.tracing.graph import OPERATIONS, Formula
 from optibench.verify.follow import follow
 
 STEPS, SETTINGS, TOLERANCE = 60, 8, 1e-12
+ROUNDINGS = 8
 ULP = np.finfo(float).eps
+Operations = Mapping[str, AnyFunction]
 #: Operations that IEEE 754 fixes to the last bit, wherever they are computed; a product may be fused with a sum.
 EXACT = {
     *("add", "subtract", "divide", "negative", "reciprocal", "sqrt", "absolute", "sign", "maximum", "minimum"),
@@ -58,16 +60,24 @@ VALLEY = Problem(
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a rule: the arguments of its formula, what functions answered, in order, and what it returned."""
+    """One step of a rule: the arguments of its formula, its noise, and the new w and state that it returned, flat."""
 
     given: Mapping[str, Given]
-    answers: Mapping[str, Sequence[Array]]
-    returned: Array  # the new w and the new state, flat
+    noise: Array
+    returned: Array
 
     def env(self) -> dict[str, AnyFunction]:
-        """The functions that a formula may call: each gives its recorded answers."""
-        left = {name: iter(answers) for name, answers in self.answers.items()}
-        return {name: lambda *arrays, name=name: next(left[name]) for name in left}  # type: ignore[misc]
+        """The functions that its formula may call, on flat arrays; they have the interface of the page's."""
+
+        def row(values: Sequence[float]) -> Array:
+            return np.array([values], float)
+
+        return {
+            "grad": lambda w: _valley(row(w))[1][0],
+            "value": lambda w: _valley(row(w))[0],
+            "hessian_product": lambda w, v: _curved(row(w), row(v))[0],
+            "normal": lambda: self.noise,
+        }
 
 
 @dataclass(frozen=True)
@@ -103,50 +113,32 @@ def drawn(rule: Optimizer, fixed: Mapping[str, float], count: int = SETTINGS) ->
 
 def path(rule: Optimizer, hyperparameters: Mapping[str, float], seed: int = 0, steps: int = STEPS) -> Path:
     """Follow one run from a random start, and record its steps."""
+    rng = np.random.default_rng(seed)
+    start, noise = 2 * rng.standard_normal((1, 2)), rng.standard_normal((steps + 1, 2))
     recorded: list[Step] = []
 
-    def recording(*arguments: object, **keywords: object) -> Array | tuple[Array, ...]:
-        answers: dict[str, list[Array]] = {}
+    def recording(*arguments: Array, **keywords: Array) -> Array | tuple[Array, ...]:
+        returned = rule(*arguments, **keywords)
         table: Facts = dict(zip(rule.arguments, arguments, strict=True))
         given: Facts = {
             **{name: _flat(table[name]) for name in ("w", "g") if name in table},
-            **{name: float(np.ravel(table[name])[0]) for name in ("t", "loss", "f_min") if name in table},
+            **{name: np.ravel(table[name])[0] for name in ("t", "loss", "f_min") if name in table},
             "s": _flat(*(table[name] for name in rule.state)),
-            "h": {name: float(np.ravel(keywords[name])[0]) for name in rule.hyperparameters},
+            "h": {name: keywords[name].item() for name in rule.hyperparameters},
         }
-        for name in ("grad", "value", "hessian_product", "normal"):
-            if name in table:
-                table[name] = _noting(table[name], answers.setdefault(name, []))
-        returned = rule(*(table[name] for name in rule.arguments), **keywords)
-        recorded.append(Step(given, answers, _flat(*as_tuple(returned))))
+        recorded.append(Step(given, noise[len(recorded) + 1], _flat(*as_tuple(returned))))
         return returned
 
-    rng = np.random.default_rng(seed)
-    start, noise = 2 * rng.standard_normal((1, 2)), rng.standard_normal((steps + 1, 2))
-    walk = follow(
-        replace(rule, rule=recording), VALLEY, start, [hyperparameters], steps, normal=lambda t: noise[t]
-    )  # fmt: skip
+    recorder = replace(rule, rule=recording)
+    walk = follow(recorder, VALLEY, start, [hyperparameters], steps, normal=lambda t: noise[t])
     return Path(hyperparameters, start[0], _flat(*walk.states[0][1:]), recorded, walk.points[1:, 0])
-
-
-def _noting(function: AnyFunction, answers: list[Array]) -> AnyFunction:
-    """The function, with its answers noted where the run pays for them."""
-
-    def ask(*arrays: Array, **where: Array | None) -> Array:
-        found: Array = function(*arrays, **where)
-        paid = where.get("where")
-        if paid is None or np.any(paid):
-            answers.append(found[0])
-        return found
-
-    return ask
 
 
 def _flat(*arrays: Array) -> Array:
     return np.concatenate([np.zeros(0), *(np.ravel(array) for array in arrays)])
 
 
-def nudged(rng: np.random.Generator) -> dict[str, AnyFunction]:
+def nudged(rng: np.random.Generator) -> Operations:
     """The operations, each that is not exact off by one unit in the last place, up or down."""
     signs = iter(lambda: rng.choice((-ULP, ULP)), None)
 
@@ -165,20 +157,29 @@ def relative(found: Array, expected: Array, scale: Array) -> float:
     return float(np.max(off, initial=0.0))
 
 
-def deviation(found: Array, expected: Array, moved: Callable[[], Array]) -> float:
-    """How far computed numbers are off; ``moved`` gives them with other roundings, and is asked where they are far."""
+def deviation(found: Array, expected: Array, sensitivity: Callable[[], Array]) -> float:
+    """How far computed numbers are off; ``sensitivity`` says how far rounding moves them, asked where they are far."""
     off = relative(found, expected, np.abs(expected))
     if off <= TOLERANCE:
         return off
     with np.errstate(all="ignore"):
-        sensitivity = np.abs(moved() - found) / ULP
-    return relative(found, expected, np.fmax(np.abs(expected), sensitivity))
+        return relative(found, expected, np.fmax(np.abs(expected), sensitivity() / ULP))
 
 
-def computed(formula: Formula, given: Mapping[str, Given], step: Step | None = None, rough: bool = False) -> Array:
-    """The values of a formula, with the functions of a step; ``rough``: with other roundings."""
-    operations = nudged(np.random.default_rng(1)) if rough else OPERATIONS
+def computed(
+    formula: Formula, given: Mapping[str, Given], step: Step | None = None, operations: Operations = OPERATIONS
+) -> Array:
+    """The values of a formula, with the functions of a step."""
     return evaluate(formula, given, step.env() if step else None, operations)
+
+
+def moved(formula: Formula, given: Mapping[str, Given], step: Step | None = None) -> Array:
+    """How far the values of a formula are moved by ROUNDINGS other roundings, at most."""
+    exact, rng = computed(formula, given, step), np.random.default_rng(1)
+    others = (computed(formula, given, step, nudged(rng)) for _ in range(ROUNDINGS))
+    with np.errstate(all="ignore"):
+        farthest: Array = np.fmax.reduce([np.abs(other - exact) for other in others])
+    return farthest
 
 
 def formula_deviation(rule: Optimizer, traced: Traced, count: int = SETTINGS, steps: int = STEPS) -> float:
@@ -186,9 +187,7 @@ def formula_deviation(rule: Optimizer, traced: Traced, count: int = SETTINGS, st
 
     def off(name: str, given: Mapping[str, Given], expected: Array, step: Step | None = None) -> float:
         formula = traced.formulas[name]
-        return deviation(
-            computed(formula, given, step), expected, lambda: computed(formula, given, step, rough=True)
-        )  # fmt: skip
+        return deviation(computed(formula, given, step), expected, lambda: moved(formula, given, step))
 
     worst = 0.0
     for seed, hyperparameters in enumerate(drawn(rule, traced.fixed, count)):

@@ -60,6 +60,24 @@ def test_a_rule_that_raises_fails_its_checks_and_says_why(plugin):
     assert status == 1 and err == "" and "ZeroDivisionError" in out and "FAILED" in out
 
 
+def test_a_rule_without_a_formula_is_listed_with_the_reason_and_passes(plugin):
+    rule = RULE.replace("return w", "np.sort(g)\n    return w").replace("from", "import numpy as np\nfrom", 1)
+    Path("mine.py").write_text(rule)
+    status, out, err = plugin()
+    assert (status, err) == (0, "") and "not traced: numpy.sort has no formula here" in out
+    status, out, _ = plugin("--json")
+    assert status == 0 and [c["note"] for c in json.loads(out) if c["kind"] == "formula"] == [
+        "numpy.sort has no formula here"
+    ]
+
+
+def test_a_rule_that_is_not_what_its_formula_says_fails(plugin):
+    other = "g = g if type(g).__name__ == 'ndarray' else g + 1e-9\n    return w"
+    Path("mine.py").write_text(RULE.replace("return w", other))
+    status, out, _ = plugin("--json")
+    assert status == 1 and [check["kind"] for check in json.loads(out) if not check["ok"]] == ["formula"]
+
+
 @pytest.mark.parametrize("declared", [1, 2])
 def test_a_rule_that_asks_for_more_evaluations_than_it_declares_fails_in_one_clear_line(plugin, declared):
     rule = RULE.replace("(w, g, *", "(w, g, grad, *").replace("lr * g", "lr * grad(w)")
