@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import pandas as pd
 
@@ -20,10 +21,13 @@ from optibench.analysis.sensitivity import sensitivity
 from optibench.analysis.stability import crossings, stability
 from optibench.analysis.tuning import expected, tuning
 from optibench.analysis.verdict import verdict
-from optibench.errors import StoreError
+from optibench.errors import StoreError, quoted
 from optibench.plugin.figure import Figure
 from optibench.plugin.registry import Registry
 from optibench.runner.store import RUNS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Canvas  # heavy
 
 PROBLEM = {"problem": "the problem"}
 METHOD = {"optimizer": "the method: an optimizer, or a level of the factor that is compared"}
@@ -311,10 +315,55 @@ class Results(Compared):
         from optibench.report.page import write_report
 
         known = known or registry()
-        shown, target = list(known["figure"].values()) if figures is None else figures, Path(folder or self.folder)
+        shown = list(known["figure"].values()) if figures is None else figures
+        return write_report(self, self.tables(), self._target(folder), shown, known)
+
+    def write(
+        self,
+        folder: Path | str | None = None,
+        only: Sequence[str] = (),
+        formats: Sequence[str] = (),
+        style: str = "screen",
+        figures: list[Figure] | None = None,
+        known: Registry | None = None,
+    ) -> list[Path]:
+        """Write the figures and tables that ``only`` names, all by default, into ``folder``; returns the files.
+
+        ``formats``: png, svg and pdf for figures, csv, md and latex for tables, html for the page; by default png, svg
+        and csv. ``style`` of figures: screen, or paper (columns of 3.3 and 6.9 inches, 8 points).
+        """
+        from optibench.plugin.registry import registry
+        from optibench.report.files import PAGE, chosen, write_files
+
+        known = known or registry()
+        there = known["figure"] if figures is None else {figure.name: figure for figure in figures}
+        declared, target = analyses(type(self)), self._target(folder)
+        tables: dict[str, Callable[[], pd.DataFrame]] = {name: getattr(self, name) for name in declared}
+        tables["runs"] = lambda: self.runs
+        titles = {name: what.summary for name, what in declared.items()}
+        files = write_files(self, there, tables, target, only, formats, style, titles)
+        if PAGE in formats:
+            names = chosen(only, there, tables)
+            files.append(self.report(target, [figure for name, figure in there.items() if name in names], known))
+        return files
+
+    def plot(self, figure: str | Figure, style: str = "screen") -> Canvas:
+        """A figure, by its name or as declared, as matplotlib's; ``style`` is screen or paper."""
+        from optibench.plugin.registry import registry
+        from optibench.report.draw import draw
+
+        shown: Figure = registry().get("figure", figure) if isinstance(figure, str) else figure
+        canvas = draw(shown, self, style)
+        if canvas is None:
+            raise StoreError(f"figure {quoted(shown.name)} has nothing to show for these results; choose another")
+        return canvas
+
+    def _target(self, folder: Path | str | None) -> Path:
+        """Where files go: the store's own folder by default, but not the results of others for a table."""
+        target = Path(folder or self.folder)
         if self.unsaid and (target / RUNS).is_dir():
             raise StoreError(f"'{target}' holds results of its own; choose another folder for the report of the table")
-        return write_report(self, self.tables(), target, shown, known)
+        return target
 
 
 def load(path: Path | str) -> Results:

@@ -154,7 +154,7 @@ class Stored:
                 text = " ".join(str(error).split())[:120]
                 warnings.warn(f"{path} left out: {text}; delete it, and run again to write it anew", stacklevel=2)
                 continue
-            frames.append(frame[frame["problem"].isin(self.runs["problem"])])
+            frames.append(frame[frame["problem"].isin(self.runs["problem"].unique())])
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=columns)
 
     @cached_property

@@ -7,9 +7,9 @@ column ``seed`` is the replicate: methods are paired in it, and replicates are i
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import TypedDict, Unpack
 
 import numpy as np
@@ -167,6 +167,19 @@ class Compared(Stored):
         tuning = filters.get("tuning")
         runs = self.runs if tuning is None else self.compare(tuning=tuning).rows
         return chosen(runs, *_wanted(filters))
+
+
+def once(analysis: Callable[[Stored, Comparison], pd.DataFrame]) -> Callable[[Stored, Comparison], pd.DataFrame]:
+    """An analysis that several figures and tables read: made once for a comparison; everyone gets a copy."""
+
+    @wraps(analysis)
+    def remembered(stored: Stored, comparison: Comparison) -> pd.DataFrame:
+        key = (analysis.__name__,)
+        if key not in comparison.made:
+            comparison.made[key] = analysis(stored, comparison)
+        return comparison.made[key].copy()
+
+    return remembered
 
 
 def _wanted(filters: Filters) -> tuple[Values, Values, Values]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from optibench.analysis.comparison import Comparison, Pair, compare, lower_median
+from optibench.analysis.comparison import Comparison, Pair, compare, lower_median, once
 from optibench.analysis.places import Place, places
 from optibench.analysis.stats.claims import letters
 from optibench.analysis.stats.intervals import interquartile_interval, interquartile_mean, rank_interval
@@ -27,6 +27,7 @@ def quartiles(values: pd.Series) -> tuple[float, float, float]:
     return float(low), float(median), float(high)
 
 
+@once
 def leaderboard(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     """One row a problem and method, by rank: of the median score over replicates, after the share that solve the
     problem where outcomes are of two kinds; equal ones share the lower number.

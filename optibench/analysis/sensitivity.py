@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from optibench.analysis.comparison import Comparison, lower_median
+from optibench.analysis.comparison import Comparison, lower_median, once
 from optibench.analysis.tuning import of_comparison
 from optibench.plugin.types import Array
 from optibench.stored import Stored
@@ -15,6 +15,7 @@ FACTOR = 2.0
 COLUMNS = ["problem", "optimizer", "lr", "score", "good", "diverged", "decades", "best_lr"]
 
 
+@once
 def sensitivity(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     """One row a problem, method and rate of the grid: median score over the replicates, the share that diverged.
 

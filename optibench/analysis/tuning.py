@@ -8,7 +8,7 @@ from math import inf, nan
 import numpy as np
 import pandas as pd
 
-from optibench.analysis.comparison import TUNINGS, Comparison, lower_median, scores
+from optibench.analysis.comparison import TUNINGS, Comparison, lower_median, once, scores
 from optibench.analysis.stats.hitting_times import expected_best
 from optibench.plugin.types import Array
 from optibench.stored import Stored, tuning_scores
@@ -75,6 +75,7 @@ def _median(values: Array) -> float:
     return nan if np.isnan(values).any() else float(lower_median(values))
 
 
+@once
 def expected(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     """Expected best score of k trials of a replicate, k = 1 to all, of every search; the median over replicates."""
     rows = []

@@ -41,7 +41,7 @@ def loss_curves(results: Compared) -> pd.DataFrame:
     shown = curves.groupby(["problem", "optimizer"])["seed"].rank(method="dense") <= SINGLE
     runs = curves.loc[shown, [*keys, *units, "seed", "value"]].rename(columns={"seed": "run", "value": "median"})
     least = results.runs.drop_duplicates("problem").set_index("problem")["minimum"].astype(float).fillna(0)
-    targets = results.targets[results.targets["problem"].isin(curves["problem"])]
+    targets = results.targets[results.targets["problem"].isin(curves["problem"].unique())]
     targets = targets.assign(target=targets["target"] - targets["problem"].map(least))[["problem", "target"]]
     return pd.concat([spread.rename(columns=QUARTILES).reset_index(), runs, targets], ignore_index=True)
 
@@ -84,7 +84,7 @@ def trajectories(results: Compared) -> pd.DataFrame:
     ids = comparison.rows.sort_values("seed").drop_duplicates(["problem", "optimizer"])["id"]
     paths = along(results, comparison)
     paths = paths[paths["id"].isin(ids) & paths["w0"].notna()]
-    paths = paths[paths["problem"].isin(results.surfaces["problem"])]
+    paths = paths[paths["problem"].isin(results.surfaces["problem"].unique())]
     return paths[["problem", "optimizer", "step", "w0", "w1"]]
 
 

@@ -53,7 +53,7 @@ class Style:
         return float(self.rc["font.size"])
 
 
-STYLES = {"screen": Style(STYLE, (7.2, 12.3), 2.2, 150), "paper": Style(PAPER, (3.3, 6.9), 1.45, 300)}
+STYLES = {"screen": Style(STYLE, (7.2, 12.3), 2.2, 120), "paper": Style(PAPER, (3.3, 6.9), 1.45, 300)}
 
 
 @dataclass(frozen=True)

@@ -210,9 +210,9 @@ def _series(figure: Figure, frame: pd.DataFrame, x: Array, y: Array) -> Facts | 
     summary = np.flatnonzero(there & ~single)
     runs: list[tuple[Array, Array]] = []
     if run:
-        for name in _ordered(frame[run]):
-            of_run = np.flatnonzero(there & (frame[run] == name).to_numpy())
-            of_run = _in_order(figure, x, of_run)
+        codes, names = pd.factorize(frame[run])
+        for code in range(len(names)):
+            of_run = _in_order(figure, x, np.flatnonzero(there & (codes == code)))
             runs.append((x[of_run], np.where(infinite, np.nan, y)[of_run]))
     if not len(summary) and not runs:
         return None
