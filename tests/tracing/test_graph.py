@@ -139,6 +139,7 @@ def test_products_of_matrices_and_vectors():
         lambda w: w.var(axis=1),
         lambda w: np.std(w, axis=-1),
         lambda w: w.prod(),
+        lambda w: np.max(w, axis=1, initial=9.0),
     ):
         w = np.array([[1.0, 2.0, 4.0]])
         assert evaluate(traced(function), {"w": w[0]}) == pytest.approx(np.ravel(function(w)), rel=1e-15)
