@@ -111,10 +111,10 @@ class Node:
 
 
 def described(node: Node) -> str:
-    """A node as a message names it: an input by its name."""
-    if node.op == "input":
-        return ".".join(map(str, node.args)) if isinstance(node.args[-1], str) else f"{node.args[0]}"
-    return "a result" if node.op in OPERATIONS else f"what {node.op} gives"
+    """A node as a message names it: an argument or a hyperparameter by its name."""
+    if node.op != "input":
+        return "a result"
+    return str(node.args[-1] if isinstance(node.args[-1], str) else node.args[0])
 
 
 @dataclass
@@ -259,13 +259,6 @@ class Block:
 
     nodes: tuple[Node, ...]
     end: Choice | tuple[Node, ...]
-
-    def every_node(self) -> Iterator[Node]:
-        """The nodes of this block and of all that follow from it."""
-        yield from self.nodes
-        if isinstance(self.end, Choice):
-            yield from self.end.then.every_node()
-            yield from self.end.otherwise.every_node()
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,7 +25,8 @@ FORMS = {
     **{op: f"Math.{name}({{}}{', {}' * (op in ('maximum', 'minimum', 'power', 'arctan2', 'hypot'))})"
        for op, name in FUNCTIONS.items()},
     **{"negative": "-{}", "square": "{0} * {0}", "reciprocal": "1 / {}", "logical_not": "!{}"},
-    **{"remainder": "mod({}, {})", "floor_divide": "Math.floor({} / {})", "exp2": "Math.pow(2, {})"},
+    **{"remainder": "mod({}, {})", "exp2": "Math.pow(2, {})"},
+    "floor_divide": "{1} === 0 ? {0} / {1} : Math.round(({0} - mod({0}, {1})) / {1})",
     **{"where": "{} ? {} : {}", "isnan": "Number.isNaN({})", "isfinite": "Number.isFinite({})"},
     "isinf": "Math.abs({}) === Infinity",
 }  # fmt: skip
@@ -75,11 +76,7 @@ def _computed(node: Node, names: Mapping[Node, str]) -> str:
         function, *lists = node.args
         arrays = (f"[{', '.join(names[item] for item in part)}]" for part in lists if isinstance(part, tuple))
         return f"env.{function}({', '.join(arrays)})"
-    return FORMS[node.op].format(*(_operand(names[parent]) for parent in node.parents))
-
-
-def _operand(name: str) -> str:
-    return f"({name})" if name.startswith("-") else name
+    return FORMS[node.op].format(*(names[parent] for parent in node.parents))
 
 
 def literal(value: float | bool | None) -> str:

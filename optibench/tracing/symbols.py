@@ -133,7 +133,7 @@ class Symbols(np.ndarray):
         self, ufunc: np.ufunc, method: str, *inputs: object, out: tuple[Array, ...] = (), **keywords: object
     ) -> Array:
         name = SAME.get(ufunc.__name__, ufunc.__name__)
-        where, initial = keywords.pop("where", True), keywords.pop("initial", np._NoValue)
+        where, initial = keywords.pop("where", True), keywords.pop("initial", None)
         keywords = {key: value for key, value in keywords.items() if value is not None or key == "axis"}
         others = keywords.keys() - {"axis", "keepdims", "dtype", "casting", "subok"}
         if others or where is not True:
@@ -141,7 +141,7 @@ class Symbols(np.ndarray):
         axes = {key: keywords[key] for key in ("axis", "keepdims") if key in keywords}
         if method == "reduce":
             result = reduced(ufunc, *inputs, **axes)  # type: ignore[arg-type]  # as NumPy passes them
-            if initial is not np._NoValue and initial is not None:
+            if initial is not None:
                 result = elementwise(name, result, initial)
         elif method != "__call__":
             raise no_formula(f"numpy.{ufunc.__name__}.{method}")

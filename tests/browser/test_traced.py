@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from optibench.plugin.registry import registry
-from optibench.tracing import PRELUDE, Untraceable, trace_problem, trace_rule
+from optibench.tracing import PRELUDE, Untraceable, javascript, trace_problem, trace_rule
+from optibench.tracing.graph import OPERATIONS, apply, explore, given, number
 from optibench.verify.formula import SETTINGS, STEPS, TOLERANCE, VALLEY, deviation, drawn, moved, path
 
 FOUND = registry()
@@ -21,6 +22,7 @@ OPTIONS = [
     ("muon", {"nesterov": False}, STEPS),
     ("lbfgs", {"line_search": "strong_wolfe"}, 10),
 ]
+UNARY = [op for op in OPERATIONS if op != "where" and getattr(np, op).nin == 1]
 #: The functions of the page, on the problem that the rules were followed on; `valley` is traced.
 ENV = """
 const env = {
@@ -65,7 +67,7 @@ def plain(value):
 def in_browser(page, traced, paths):
     valley = trace_problem(VALLEY).script.replace("function value_grad", "function valley")
     scripts = [PRELUDE, valley, ENV, traced.script, traced.solution or "", f"return {RUN.strip()}"]
-    given = [
+    recorded = [
         {
             "h": plain(dict(run.hyperparameters)),
             "w": plain(run.w),
@@ -76,7 +78,7 @@ def in_browser(page, traced, paths):
         }
         for run in paths
     ]
-    return page.evaluate("([text, paths]) => new Function('paths', text)(paths)", ["\n".join(scripts), given])
+    return page.evaluate("([text, paths]) => new Function('paths', text)(paths)", ["\n".join(scripts), recorded])
 
 
 def check(page, rule, steps=STEPS):
@@ -114,6 +116,20 @@ def test_a_wrong_script_is_found(page, monkeypatch):
     monkeypatch.setattr(f"{__name__}.trace_rule", lambda rule: right)
     with pytest.raises(AssertionError):
         check(page, rule)
+
+
+@pytest.mark.parametrize("op", OPERATIONS)
+def test_every_operation_gives_the_numbers_of_numpy(page, op):
+    numbers = [-7.5, -2.0, -1.0, -0.3, 0.0, 0.1, 0.5, 1.0, 2.0, 3.1, 1e3]
+    count = {**dict.fromkeys(UNARY, 1), "where": 3}.get(op, 2)
+    points = [[a, b, a - b] for a in numbers for b in numbers]
+    formula = explore("f", ("w",), lambda: [number(apply(op, *(given("w", i) for i in range(count))))])
+    text = f"{PRELUDE}\n{javascript(formula)}\nreturn points.map(f)"
+    found = page.evaluate("([text, points]) => new Function('points', text)(points)", [text, points])
+    with np.errstate(all="ignore"):
+        columns = np.array(points).T[:count]
+        expected = (np.where if op == "where" else getattr(np, op))(*columns).astype(float)
+    np.testing.assert_allclose(np.array(found, float)[:, 0], expected, rtol=1e-14, atol=0)
 
 
 def planes():

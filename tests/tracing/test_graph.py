@@ -97,6 +97,15 @@ def test_an_if_is_followed_both_ways_and_asked_once():
 def test_not_a_condition_is_no_new_question():
     formula = traced(lambda w: w if not w[0, 0] > 0 else (w + 1 if w[0, 0] > 0 else w + 2))
     assert javascript(formula).count("if (") == 1
+    formula = traced(lambda w: w if w[0, 0] > 0 and ~(w[0, 1] > 0) else -w)
+    for second, sign in ((1.0, -1), (-1.0, 1)):
+        assert np.array_equal(evaluate(formula, {"w": [1.0, second, 3.0]}), np.multiply(sign, [1.0, second, 3.0]))
+
+
+def test_a_truth_as_a_number_is_1_or_0():
+    formula = traced(lambda w: (w > 0).astype(float))
+    assert "? 1 : 0;" in javascript(formula)
+    assert np.array_equal(evaluate(formula, {"w": [1, -1, 2]}), [1, 0, 1])
 
 
 def test_conditions_of_constants_ask_nothing():
@@ -122,6 +131,7 @@ def test_products_of_matrices_and_vectors():
         lambda w: w @ a,
         lambda w: a @ w[0],
         lambda w: w[0] @ w[0],
+        lambda w: w[0] @ a,
         lambda w: np.dot(w, a),
         lambda w: np.vecdot(w, w),
         lambda w: (w[:, None, :] @ a)[:, 0],
@@ -129,6 +139,7 @@ def test_products_of_matrices_and_vectors():
         lambda w: w.var(axis=1),
         lambda w: np.std(w, axis=-1),
         lambda w: w.prod(),
+        lambda w: np.max(w, axis=1, initial=9.0),
     ):
         w = np.array([[1.0, 2.0, 4.0]])
         assert evaluate(traced(function), {"w": w[0]}) == pytest.approx(np.ravel(function(w)), rel=1e-15)

@@ -11,7 +11,8 @@ import optibench as ob
 from optibench.errors import UnknownName
 from optibench.plugin.registry import registry
 from optibench.tracing import Untraceable, evaluate, trace_problem, trace_rule
-from optibench.verify.formula import TOLERANCE, computed, deviation, formula_deviation, moved
+from optibench.tracing.graph import apply, explore, given
+from optibench.verify.formula import TOLERANCE, computed, deviation, formula_deviation, moved, relative
 
 FOUND = registry()
 RULES = [*FOUND["optimizer"], *(f"{outer}+{base}" for outer in FOUND["wrapper"] for base in FOUND["optimizer"])]
@@ -85,6 +86,18 @@ def test_a_wrong_formula_is_found():
     assert formula_deviation(off, trace_rule(adam), 1, 5) > TOLERANCE
 
 
+def test_where_numbers_cancel_rounding_is_allowed_for_and_an_error_is_not():
+    def difference():
+        product, x = apply("multiply", given("w", 0), given("w", 1)), given("w", 2)
+        return [apply("subtract", product, x)]
+
+    formula, w = explore("f", ("w",), difference), {"w": [1 / 3, 3e7, 1e7 - 1e-3]}
+    found, unit = computed(formula, w), np.spacing(1e7)
+    for off, allowed in ((unit, True), (100 * unit, True), (1e-3, False)):
+        assert relative(found, found + off, np.abs(found)) > TOLERANCE
+        assert (deviation(found, found + off, lambda: moved(formula, w)) <= TOLERANCE) is allowed
+
+
 def test_width_is_a_choice():
     traced = trace_rule(FOUND.get("optimizer", "gd"), width=3)
     found = evaluate(traced.formulas["step"], {"w": [1, 2, 3], "g": [1, 1, 1], "h": {"lr": 0.5}})
@@ -115,8 +128,8 @@ def test_two_draws_are_two_numbers_in_order():
 
     traced = trace_rule(noisy)
     draws = iter([np.array([1.0, 2.0]), np.array([10.0, 20.0])])
-    given = {"w": [0, 0], "g": [0, 0], "h": {"lr": 1}}
-    assert evaluate(traced.formulas["step"], given, {"normal": lambda: next(draws)}).tolist() == [8, 16]
+    numbers = {"w": [0, 0], "g": [0, 0], "h": {"lr": 1}}
+    assert evaluate(traced.formulas["step"], numbers, {"normal": lambda: next(draws)}).tolist() == [8, 16]
 
 
 def test_a_run_that_does_not_pay_calls_nothing_and_gets_nan():
@@ -130,8 +143,8 @@ def test_a_run_that_does_not_pay_calls_nothing_and_gets_nan():
     traced, asked = trace_rule(sometimes), []
     env = {"grad": lambda w: asked.append(list(w)) or [5.0, 5.0]}
     for t, w in ((1, [0.5, 0.5]), (2, [-1.5, -1.5])):
-        given = {"w": [1, 1], "g": [1, 1], "t": t, "h": {"lr": 0.5}}
-        assert evaluate(traced.formulas["step"], given, env).tolist() == w
+        numbers = {"w": [1, 1], "g": [1, 1], "t": t, "h": {"lr": 0.5}}
+        assert evaluate(traced.formulas["step"], numbers, env).tolist() == w
     assert asked == [[0.5, 0.5]] and "env.grad" in traced.script
 
 
