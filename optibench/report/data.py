@@ -1,7 +1,7 @@
 """What the page computes and draws from: methods, their scores in every replicate, hits of targets. No HTML.
 
-Methods and problems are referred to by index. Numbers that are ranked, compared or tested are whole; of numbers that are
-only drawn four digits are kept. ``None`` is a run that is not there, infinity one that did not finish.
+Methods and problems are referred to by index. Numbers that are ranked, compared or tested are whole; of numbers that
+are only drawn four digits are kept. ``None`` is a run that is not there, infinity one that did not finish.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def page_data(results: Stored, comparison: Comparison, tables: dict[str, pd.Data
 def _methods(comparison: Comparison, tables: dict[str, pd.DataFrame], names: list[str]) -> list[Facts]:
     """One a method: what the leaderboard shows of it beside what is computed of its scores."""
     first = tables["ranks"].set_index("optimizer")["p_first"]
-    reached = tables["time_to_target"].assign(hit=np.isfinite(tables["time_to_target"]["median"]))
-    reached = reached.groupby("optimizer")["hit"].mean()
+    targets = tables["time_to_target"]
+    reached = np.isfinite(targets["median"].astype(float)).groupby(targets["optimizer"]).mean()
     sensitivity = tables["sensitivity"].drop_duplicates(["problem", "optimizer"])
-    decades = sensitivity.groupby("optimizer")["decades"].median()
+    decades = sensitivity["decades"].astype(float).groupby(sensitivity["optimizer"]).median()
     diverged = tables["leaderboard"].groupby("optimizer")["diverged"].mean()
     columns = {"first": first, "reached": reached, "decades": decades, "diverged": diverged}
     columns["microseconds"] = _microseconds(comparison)

@@ -28,10 +28,7 @@ def what_was_run(results: Compared) -> list[tuple[str, str]]:
     statuses = ", ".join(f"{count:,} {status}" for status, count in runs["status"].value_counts().items())
     rates = sorted(runs["lr"].dropna().unique())
     grid = f"{len(rates)}, from {number(rates[0])} to {number(rates[-1])}" if rates else "none"
-    rows = [
-        ("Runs", f"{len(runs):,}: {statuses}"),
-        ("Compared", f"{factor}: {', '.join(results.compare().methods)}"),
-    ]
+    rows = [("Runs", f"{len(runs):,}: {statuses}"), ("Compared", f"{factor}: {', '.join(results.compare().methods)}")]
     if results.unsaid:
         rates_row = [("Learning rates", grid)] if rates else []
         return [*rows, ("Seeds", str(runs["seed"].nunique())), *rates_row]

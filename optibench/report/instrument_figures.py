@@ -43,7 +43,13 @@ def _spread(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _figure(
-    name: str, title: str, caption: str, data: object, y_label: str, y_scale: str = "log", reference: float | None = None
+    name: str,
+    title: str,
+    caption: str,
+    data: object,
+    y_label: str,
+    y_scale: str = "log",
+    reference: float | None = None,
 ) -> Figure:
     encoding: Facts = {
         "mark": "curve", "x": "step", "y": "median", "low": "low", "high": "high", "color": "optimizer",

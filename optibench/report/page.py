@@ -14,6 +14,7 @@ from optibench.analysis.budgets import budgets_differ
 from optibench.analysis.comparison import TUNINGS, Compared
 from optibench.analysis.declaration import flat
 from optibench.analysis.leaderboard import other_scores
+from optibench.analysis.pairs import ALL, BEYOND
 from optibench.analysis.stats.adjust import ALPHA
 from optibench.analysis.tuning import self_checks
 from optibench.errors import StoreError, reason
@@ -29,8 +30,8 @@ from optibench.runner.store import write_whole
 
 #: The caption of every figure of a table from elsewhere: how its columns came about is not known.
 FROM_A_TABLE = "Drawn from the columns of the table alone; the caveats say what it does not tell."
-#: Where the built-in figures stand; those of plugins have a section of their own. Sections that the page computes itself
-#: (profile, race, ranking, scores) show the picture without scripts.
+#: Where the built-in figures stand; those of plugins have a section of their own. Sections that the page computes
+#: itself show the picture without scripts.
 SECTIONS = {
     "curves": ("Loss along the budget", ["loss-curves"]),
     "rates": ("Learning rate and tuning", ["learning-rate", "sensitivity", "expected-best"]),
@@ -50,6 +51,8 @@ STYLES, SCRIPTS = "page.css", ("statistics.js", "charts.js", "report.js", "figur
 LIBRARY = "vendor/d3.min.js"
 #: The tables that the page shows whole.
 SHOWN = ("leaderboard", "ranks", "pairwise", "tuning", "time_to_target", "stability", "causes")
+#: So many rows of a table at most; the file beside the page has all.
+MOST = 500
 
 
 def write_report(
@@ -103,7 +106,9 @@ def render(
     placed = {name: [index[figure] for figure in names if figure in index] for name, names in COMPUTED.items()}
     sections = _sections(figures, index)
     has = {"time_to_target": not tables["time_to_target"].empty, "race": bool(raced)}
-    board = tables["leaderboard"]
+    board, pairs = tables["leaderboard"], tables["pairwise"]
+    on_one = ~pairs["problem"].isin([ALL, BEYOND])
+    tables = {**tables, "pairwise": pd.concat([pairs[~on_one], pairs[on_one]])}
     data = page_data(results, comparison, tables) | {"figures": _embedded(figures, placed), "races": raced}
     ranks = tables["ranks"]
     return _template().render(
@@ -137,7 +142,8 @@ def render(
         sources=results.targets.to_dict("records"),
         overtaken=facts.overtaken(tables["crossings"], tables["verdict"]),
         unfinished=facts.unfinished(results.runs),
-        **{name: flat(tables[name]).to_dict("records") for name in SHOWN},
+        **{name: flat(tables[name].head(MOST)).to_dict("records") for name in SHOWN},
+        counts={name: _count(len(tables[name]), name) for name in SHOWN},
     )
 
 
@@ -174,6 +180,11 @@ def _embedded(figures: list[Facts], placed: dict[str, list[int]]) -> list[Facts]
         else {key: value for key, value in figure.items() if key not in ("caption", "sentence")}
         for place, figure in enumerate(figures)
     ]
+
+
+def _count(rows: int, name: str) -> str:
+    """How many rows of a table the page shows."""
+    return f"{rows} rows" if rows <= MOST else f"{MOST} of {rows:,} rows, all in tables/{name}.csv"
 
 
 def _protocol(results: Compared) -> str:

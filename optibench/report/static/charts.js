@@ -32,14 +32,20 @@ const charts = (() => {
   const swatch = (index) =>
     `<svg class="swatch" viewBox="0 0 18 8" aria-hidden="true"><path d="M0 4H18" stroke="${colour(index)}"` +
     ` stroke-width="3.5" stroke-dasharray="${dash(index)}"/></svg>`;
-  const shade = (share) => `color-mix(in srgb, var(--high) ${Math.round(100 * (1 - share) ** 1.7)}%, var(--low))`;
-  const onShade = (share) => ((1 - share) ** 1.7 > 0.6 ? "var(--back)" : "var(--ink)");
   const resolved = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  /** The colour of a share, from strong (0) to faint (1), and black or white, whichever can be read on it. */
+  const shade = (share) => d3.interpolateRgb(resolved("--low"), resolved("--high"))((1 - share) ** 1.7);
+  const onShade = (share) => readableOn(shade(share));
+  function readableOn(background) {
+    const linear = (c) => (c <= 10.31475 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4); // WCAG 2.2, relative luminance
+    const { r, g, b } = d3.rgb(background);
+    return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b) > 0.179 ? "#000" : "#fff";
+  }
 
   // Axes
 
   const forward = { linear: (v) => v, log: Math.log10, logit: (v) => Math.log10(v / (1 - v)) };
-  const backward = { linear: (u) => u, log: (u) => 10 ** Math.min(308, Math.max(-307, u)), logit: (u) => 1 / (1 + 10 ** -u) };
+  const backward = { linear: (u) => u, log: (u) => 10 ** Math.min(308, Math.max(-323, u)), logit: (u) => 1 / (1 + 10 ** -u) };
   const inside = { linear: Number.isFinite, log: (v) => v > 0, logit: (v) => v > 0 && v < 1 };
 
   /** The limits of an axis over all numbers that are drawn along it, and what its ends say: see scales.py. */

@@ -204,7 +204,7 @@ function pairCell(a, b) {
   const better = d3.mean(field.complete, (table) => statistics.improvement(table, a, b));
   const { adjusted, wins } = field.overall;
   const framed = wins[a][b] || wins[b][a] ? " framed" : "";
-  const tint = `color-mix(in srgb, var(${better >= 0.5 ? "--good" : "--bad"}) ${Math.round(110 * Math.abs(better - 0.5))}%, var(--card))`;
+  const tint = d3.interpolateRgb(charts.resolved("--card"), charts.resolved(better >= 0.5 ? "--good" : "--bad"))(0.9 * Math.abs(better - 0.5));
   return `<td class="cell${framed}" title="adjusted p ${number(adjusted[a][b])}" style="background:${tint}">${Math.round(100 * better)}</td>`;
 }
 
@@ -381,8 +381,9 @@ function connect() {
     const root = document.documentElement;
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
-    races.drawAll();
+    update();
   };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
   const style = document.head.appendChild(document.createElement("style"));
   const light = ({ target }) => {
     const m = target.closest?.("[data-m]")?.dataset.m?.split(" ")[0];
