@@ -53,13 +53,13 @@ class Instruments:
     def stepped(self, training: Training, g: Array) -> None:
         """``g``: the gradient that the rule was given for the step that training has just made."""
         t = training.t
-        if self.on.any() and not self.steps.isdisjoint((t, t + 1, t + 2)):
-            w = _rows(training.w, self.on)
-            if t in self.steps:
-                self._read(training, w, g)
-            self.trail = [*self.trail[-1:], w]
-        else:  # what is kept falls out of the cache
-            self.trail = []
+        if self.steps.isdisjoint((t, t + 1, t + 2)) or not self.on.any():
+            self.trail = []  # what is kept falls out of the cache
+            return
+        w = _rows(training.w, self.on)
+        if t in self.steps:
+            self._read(training, w, g)
+        self.trail = [*self.trail[-1:], w]
 
     def _read(self, training: Training, w: Array, g: Array) -> None:
         instruments: dict[str, Callable[[], Mapping[str, Array]]] = {
