@@ -22,8 +22,8 @@ from optibench.plugin.types import Array
 
 #: Instruments may cost this share of the training, in gradients of examples (a forward pass is a third of one).
 SHARE = 0.1
-#: Hessian products of a sharpness. At the built-in networks, from start to end of training, it is then at most 8 %
-#: below what twenty products find, most often less than 1 %.
+#: Hessian products of a sharpness. On five built-in networks under gd it was then up to 15 % below what twenty products
+#: find at the start of training, up to 4 % after 20 steps, and less than 1 % at most later points.
 PRODUCTS = 6
 #: At most so many of the recorded steps have a sharpness.
 MOST = 12
@@ -53,13 +53,13 @@ class Instruments:
     def stepped(self, training: Training, g: Array) -> None:
         """``g``: the gradient that the rule was given for the step that training has just made."""
         t = training.t
-        if self.on.any() and not self.steps.isdisjoint((t, t + 1, t + 2)):
-            w = _rows(training.w, self.on)
-            if t in self.steps:
-                self._read(training, w, g)
-            self.trail = [*self.trail[-1:], w]
-        else:  # what is kept falls out of the cache
-            self.trail = []
+        if self.steps.isdisjoint((t, t + 1, t + 2)) or not self.on.any():
+            self.trail = []  # what is kept falls out of the cache
+            return
+        w = _rows(training.w, self.on)
+        if t in self.steps:
+            self._read(training, w, g)
+        self.trail = [*self.trail[-1:], w]
 
     def _read(self, training: Training, w: Array, g: Array) -> None:
         instruments: dict[str, Callable[[], Mapping[str, Array]]] = {

@@ -35,6 +35,8 @@ def against_stability(results: Compared) -> pd.DataFrame:
 
 
 def _spread(frame: pd.DataFrame) -> pd.DataFrame:
+    if frame.empty:
+        return frame
     layer = frame["layer"].where(frame["layer"] == "", " · " + frame["layer"])
     frame = frame.assign(facet=frame["problem"] + layer)
     groups = frame.groupby(["facet", "optimizer", "step"])["value"]

@@ -281,7 +281,7 @@ def _row(cohort: Cohort, outcome: Outcome, index: int, facts: Facts) -> Facts:
     for kind, recorded in (("curve", outcome.points), ("instrument", outcome.readings.points)):
         points = list(curve_points(recorded, index))
         for name in dict.fromkeys(name for point in points for name in point):
-            row[f"{kind}:{name}"] = [point.get(name, nan) for point in points]
+            row[f"{kind}:{name}"] = [point.get(name) for point in points]
     return row
 
 

@@ -58,6 +58,12 @@ def read(outcome, run):
     return columns
 
 
+def same_bits(a, b):
+    return a.keys() == b.keys() and all(
+        np.array_equal([*a[name].items()], [*b[name].items()], equal_nan=True) for name in a
+    )
+
+
 def descent(problem, lr, steps, seed=0):
     """The gradients and points of gradient descent on all examples, in plain NumPy."""
     data = tuple(array[None] for array in problem.train)
@@ -201,11 +207,34 @@ def test_a_run_reads_the_same_bits_alone_and_in_any_cohort_one_of_it_diverging(n
     for number in (1, 2, 3):
         one = cohort("momentum", settings, 150, {number}, batch=batch)
         single = trained(replace(one, runs=one.runs[number : number + 1]), problem)
-        a, b = read(together, number), read(single, 0)
-        assert (a or number == 2) and a.keys() == b.keys()
-        for name_ in a:
-            np.testing.assert_array_equal([*a[name_].items()], [*b[name_].items()], name_)
+        assert number == 2 or read(single, 0)
+        assert same_bits(read(together, number), read(single, 0))
         assert together.readings.share == single.readings.share
+
+
+def test_runs_that_spend_their_budget_at_different_steps_are_read_as_alone():
+    problem = FOUND.get("problem", "wine-mlp")()
+    settings, facts = [{"lr": lr} for lr in (1.0, 0.3, 3.0, 0.01)], {"options": {"line_search": "strong_wolfe"}}
+    one = replace(cohort("lbfgs", settings, 60, {0, 1, 3}, batch=106, **facts), limit=60)
+    together = trained(one, problem)
+    assert len({ending.steps for ending in together.endings}) > 1
+    for number in (0, 1, 3):
+        single = trained(replace(one, runs=one.runs[number : number + 1]), problem)
+        assert same_bits(read(together, number), read(single, 0))
+
+
+def test_full_batch_descent_rises_to_the_edge_of_stability_and_stays_there():
+    """Cohen et al. 2021: the sharpness hovers about 2 / lr, and steps alternate."""
+    problem = FOUND.get("problem", "moons-mlp")()
+    columns = read(trained(cohort("gd", [{"lr": 1.5}], 1500, {0}, batch=300), problem), 0)
+    ratio = {step: sharpness * 1.5 / 2 for step, sharpness in columns["sharpness"].items()}
+    assert ratio[1] < 0.5 and all(
+        columns["step_cosine"][step] > 0.5 for step in columns["step_cosine"] if 9 < step < 40
+    )
+    late = [step for step in ratio if step > 200]
+    assert len(late) >= 3
+    for step in late:
+        assert 0.6 < ratio[step] < 1.6 and columns["step_cosine"][step] < -0.9
 
 
 def test_training_has_the_same_bits_with_and_without_and_ids_change_for_what_is_read_only(tmp_path):

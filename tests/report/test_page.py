@@ -19,7 +19,8 @@ from optibench.results import Results
 
 @pytest.fixture(scope="module")
 def results():
-    return ob.run(["rosenbrock", "breast-cancer-logistic"], ["gd", "adam"], lr=[1e-4, 1e-2, 10], seeds=3, steps=40)
+    problems = ["rosenbrock", "breast-cancer-logistic", "xor-mlp"]
+    return ob.run(problems, ["gd", "adam"], lr=[1e-4, 1e-2, 10], seeds=3, steps=80)
 
 
 @pytest.fixture(scope="module")
