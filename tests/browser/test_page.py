@@ -304,7 +304,7 @@ def test_traced_rules_follow_the_recorded_paths_and_others_say_why_they_do_not(b
 
     @ob.optimizer
     def turned(w, g, *, lr=0.01):
-        values, vectors = np.linalg.eigh(np.eye(2))
+        _, vectors = np.linalg.eigh(np.eye(2))
         return w - lr * np.linalg.solve(np.asarray(vectors, w.dtype), g[..., None])[..., 0]
 
     registry = ob.plugin.registry.registry() if hasattr(ob, "plugin") else None

@@ -1,4 +1,3 @@
-"use strict";
 /* Charts as texts of SVG: pure functions of what they draw. Scales, ticks, lines and contours are d3's. */
 
 const charts = (() => {
@@ -9,10 +8,11 @@ const charts = (() => {
 
   // Text
 
-  const escape = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+  const safe = (text) => String(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
   const superscript = (power) => [...String(power)].map((c) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(c)]).join("");
   const clip = (text, most) => ([...text].length > most ? `${[...text].slice(0, most - 1).join("")}…` : text);
-  const listing = (names) => (names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`);
+  const listing = (names) =>
+    names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
   const percent = (share) => `${Math.round(100 * share)} %`;
 
   /** Three significant digits, as the tables have them. */
@@ -21,7 +21,10 @@ const charts = (() => {
     if (!Number.isFinite(value)) return value > 0 ? "unfinished" : "−∞";
     if (value === 0) return "0";
     const power = Math.floor(Math.log10(Math.abs(Number(value.toPrecision(digits)))));
-    const short = power < -4 || power >= digits + 2 ? Number(value.toPrecision(digits)).toExponential() : String(Number(value.toPrecision(digits)));
+    const short =
+      power < -4 || power >= digits + 2
+        ? Number(value.toPrecision(digits)).toExponential()
+        : String(Number(value.toPrecision(digits)));
     return short.replace("e+", "e").replaceAll("-", "−");
   }
 
@@ -45,7 +48,11 @@ const charts = (() => {
   // Axes
 
   const forward = { linear: (v) => v, log: Math.log10, logit: (v) => Math.log10(v / (1 - v)) };
-  const backward = { linear: (u) => u, log: (u) => 10 ** Math.min(308, Math.max(-323, u)), logit: (u) => 1 / (1 + 10 ** -u) };
+  const backward = {
+    linear: (u) => u,
+    log: (u) => 10 ** Math.min(308, Math.max(-323, u)),
+    logit: (u) => 1 / (1 + 10 ** -u),
+  };
   const inside = { linear: Number.isFinite, log: (v) => v > 0, logit: (v) => v > 0 && v < 1 };
 
   /** The limits of an axis over all numbers that are drawn along it, and what its ends say: see scales.py. */
@@ -69,7 +76,8 @@ const charts = (() => {
     const below = scale === "linear" || !zero ? "" : negative ? "≤ 0" : "0";
     const above = scale !== "logit" || !one ? "" : more ? "≥ 1" : "1";
     let pad = PADDING * (high - low);
-    if (pad <= 1e-12 * Math.max(Math.abs(low), Math.abs(high))) pad = scale === "linear" ? Math.abs(low) / 2 || 0.5 : ROOM;
+    if (pad <= 1e-12 * Math.max(Math.abs(low), Math.abs(high)))
+      pad = scale === "linear" ? Math.abs(low) / 2 || 0.5 : ROOM;
     const ends = [low - (below ? Math.max(pad, ROOM) : pad), high + (above ? Math.max(pad, ROOM) : pad)];
     return { limits: ends.map(backward[scale]), ends: [below, above] };
   }
@@ -96,7 +104,8 @@ const charts = (() => {
 
   function tickValues(scale, [a, b], most) {
     const [low, high] = a < b ? [a, b] : [b, a];
-    if (scale === "logit") return [1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999].filter((v) => low <= v && v <= high);
+    if (scale === "logit")
+      return [1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999].filter((v) => low <= v && v <= high);
     if (scale === "linear") return d3.ticks(low, high, most);
     const first = Math.ceil(Math.log10(low) - 1e-9);
     const last = Math.floor(Math.log10(high) + 1e-9);
@@ -111,7 +120,8 @@ const charts = (() => {
   function tickText(scale, value, all) {
     const power = Math.round(Math.log10(Math.abs(value)));
     const whole = scale === "log" && all.every((v) => Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9);
-    if (whole && all.some((v) => v > 1e4 || v < 1e-3)) return power === 0 ? "1" : power === 1 ? "10" : `10${superscript(power)}`;
+    if (whole && all.some((v) => v > 1e4 || v < 1e-3))
+      return power === 0 ? "1" : power === 1 ? "10" : `10${superscript(power)}`;
     return number(Math.abs(value) < 1e-14 * Math.max(...all.map(Math.abs)) ? 0 : value, 6);
   }
 
@@ -123,7 +133,7 @@ const charts = (() => {
     for (const [value, text] of y.ticks(5)) {
       const at = y(value).toFixed(1);
       svg += `<path class="grid-line" d="M${left} ${at}H${x1}"/>`;
-      svg += `<text x="${left - 5}" y="${at}" dy="3.8" text-anchor="end">${escape(text)}</text>`;
+      svg += `<text x="${left - 5}" y="${at}" dy="3.8" text-anchor="end">${safe(text)}</text>`;
     }
     let before = -Infinity;
     for (const [value, text] of x.ticks(Math.max(2, Math.round((x1 - left) / 62))).sort((a, b) => x(a[0]) - x(b[0]))) {
@@ -132,10 +142,10 @@ const charts = (() => {
       const half = 3.4 * text.length;
       if (at - half < before + 4) continue;
       before = at + half;
-      svg += `<text x="${at.toFixed(1)}" y="${y1 + 14}" text-anchor="middle">${escape(text)}</text>`;
+      svg += `<text x="${at.toFixed(1)}" y="${y1 + 14}" text-anchor="middle">${safe(text)}</text>`;
     }
     svg += `<path class="axis" d="M${left} ${y1}H${x1}"/>`;
-    svg += `<text x="${(left + x1) / 2}" y="${height - 4}" text-anchor="middle">${escape(labels.x ?? "")}</text>`;
+    svg += `<text x="${(left + x1) / 2}" y="${height - 4}" text-anchor="middle">${safe(labels.x ?? "")}</text>`;
     return svg;
   }
 
@@ -147,7 +157,8 @@ const charts = (() => {
     labels.forEach((label, i) => {
       label.y = Math.max(low, label.y, i ? labels[i - 1].y + gap : low);
     });
-    for (let i = labels.length - 1; i >= 0; i--) labels[i].y = Math.min(labels[i].y, high - (labels.length - 1 - i) * gap);
+    for (let i = labels.length - 1; i >= 0; i--)
+      labels[i].y = Math.min(labels[i].y, high - (labels.length - 1 - i) * gap);
     return labels;
   }
 
@@ -159,7 +170,12 @@ const charts = (() => {
     const high = box.height - box.bottom;
     const most = Math.floor((high - low) / 12) + 1;
     const kept = joined.length > most ? [] : joined;
-    const labels = spread(kept.map((end) => ({ ...end, from: end.y })), 12, low, high);
+    const labels = spread(
+      kept.map((end) => ({ ...end, from: end.y })),
+      12,
+      low,
+      high,
+    );
     return labels
       .map(({ x, y, from, all, colour: c }) => {
         const names = all.map((one) => one.name);
@@ -167,9 +183,9 @@ const charts = (() => {
         const shown = clip(names[0], Math.max(3, room - more.length)) + more;
         const at = box.width - box.right;
         return (
-          `<g data-m="${all.map((one) => one.m).join(" ")}"><title>${escape(names.join(", "))}</title>` +
+          `<g data-m="${all.map((one) => one.m).join(" ")}"><title>${safe(names.join(", "))}</title>` +
           `<path d="M${(x + 2).toFixed(1)} ${from.toFixed(1)}L${at + 6} ${y.toFixed(1)}" fill="none" stroke="${c}" opacity="0.6"/>` +
-          `<text class="label" x="${at + 8}" y="${y.toFixed(1)}" dy="3.8">${escape(shown)}</text></g>`
+          `<text class="label" x="${at + 8}" y="${y.toFixed(1)}" dy="3.8">${safe(shown)}</text></g>`
         );
       })
       .join("");
@@ -215,10 +231,14 @@ const charts = (() => {
     series.forEach((one, place) => {
       svg += `<g data-m="${one.m}">${drawn(one, place, series.length, x, y, box, options)}</g>`;
     });
-    if (options.named !== false) svg += endLabels(series.flatMap((one) => lastPoint(one, x, y)), box);
+    if (options.named !== false)
+      svg += endLabels(
+        series.flatMap((one) => lastPoint(one, x, y)),
+        box,
+      );
     svg += `<path class="cursor" d=""/>`;
     const head = `<svg class="chart" viewBox="0 0 ${width} ${box.height}" role="img" tabindex="0"`;
-    return { svg: `${head} aria-label="${escape(options.label ?? "")}">${svg}</svg>`, x, y, box };
+    return { svg: `${head} aria-label="${safe(options.label ?? "")}">${svg}</svg>`, x, y, box };
   }
 
   const there = (value) => value !== null && value !== undefined && Number.isFinite(value);
@@ -226,18 +246,31 @@ const charts = (() => {
   function drawn(one, place, count, x, y, box, options) {
     const points = one.x.map((value, i) => [value, one.y[i], i]).filter((point) => there(point[0]));
     const curve = options.step ? d3.curveStepAfter : d3.curveLinear;
-    const line = d3.line((p) => x(p[0]), (p) => y(p[1])).defined((p) => there(p[1])).curve(curve).digits(1);
+    const line = d3
+      .line(
+        (p) => x(p[0]),
+        (p) => y(p[1]),
+      )
+      .defined((p) => there(p[1]))
+      .curve(curve)
+      .digits(1);
     let svg = "";
     if (one.low && options.band !== false) {
       const area = d3
-        .area((p) => x(p[0]), (p) => y(one.low[p[2]]), (p) => y(there(one.high[p[2]]) ? one.high[p[2]] : p[1]))
+        .area(
+          (p) => x(p[0]),
+          (p) => y(one.low[p[2]]),
+          (p) => y(there(one.high[p[2]]) ? one.high[p[2]] : p[1]),
+        )
         .defined((p) => there(p[1]) && there(one.low[p[2]]))
         .curve(curve)
         .digits(1);
       svg += `<path d="${area(points) ?? ""}" fill="${one.colour}" opacity="0.12"/>`;
     }
     if (options.runs && one.runs) {
-      const paths = one.runs.map((run) => line(run.x.map((value, i) => [value, run.y[i]]).filter((p) => there(p[0]))) ?? "");
+      const paths = one.runs.map(
+        (run) => line(run.x.map((value, i) => [value, run.y[i]]).filter((p) => there(p[0]))) ?? "",
+      );
       svg += `<path d="${paths.join("")}" fill="none" stroke="${one.colour}" stroke-width="0.7" opacity="0.45"/>`;
     }
     if (options.lines !== false) {
@@ -319,11 +352,11 @@ const charts = (() => {
       const y = below + 10 + 20 * row;
       const end = onLeft ? left - 10 : width - right + 10;
       svg +=
-        `<g data-m="${m}"><title>${escape(name)}: ${mean.toFixed(2)}</title>` +
+        `<g data-m="${m}"><title>${safe(name)}: ${mean.toFixed(2)}</title>` +
         `<path d="M${x(mean)} ${top}V${y}H${end}" fill="none" stroke="${colour(m)}" stroke-width="1.8" stroke-dasharray="${dash(m)}"/>` +
         `<circle cx="${x(mean)}" cy="${top}" r="4.5" fill="${colour(m)}" stroke="var(--card)"/>` +
         `<text class="label" x="${onLeft ? end - 6 : end + 6}" y="${y}" dy="4" text-anchor="${onLeft ? "end" : "start"}">` +
-        `${escape(clip(name, 12))} ${mean.toFixed(2)}</text></g>`;
+        `${safe(clip(name, 12))} ${mean.toFixed(2)}</text></g>`;
     });
     const height = below + 24 + 20 * (narrow ? k : half);
     return `<svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="Mean ranks and significance groups">${svg}</svg>`;
@@ -405,9 +438,9 @@ const charts = (() => {
       cursor.setAttribute("d", `M${at.toFixed(1)} ${box.top}V${box.height - box.bottom}`);
       const lines = rows.map(([one, y]) => {
         const n = one.n ? ` (n = ${one.n})` : "";
-        return `<tr><td>${swatch(one.index)}</td><td>${escape(clip(one.name, 30))}${n}</td><td class="n">${format(y)}</td></tr>`;
+        return `<tr><td>${swatch(one.index)}</td><td>${safe(clip(one.name, 30))}${n}</td><td class="n">${format(y)}</td></tr>`;
       });
-      tip.innerHTML = `<b>${escape(words)} ${number(value)}</b><table>${lines.join("")}</table>`;
+      tip.innerHTML = `<b>${safe(words)} ${number(value)}</b><table>${lines.join("")}</table>`;
       tip.style.display = "block";
       tip.style.left = `${Math.max(4, Math.min(innerWidth - tip.offsetWidth - 8, left + 16))}px`;
       tip.style.top = `${Math.max(4, Math.min(innerHeight - tip.offsetHeight - 8, top + 12))}px`;
@@ -444,7 +477,31 @@ const charts = (() => {
   }
 
   return {
-    axis, clip, colour, contours, criticalDifference, cross, dash, escape, frame, intervalDot, limits, listing, mixed, number,
-    onShade, paint, panel, percent, readable, relief, resolved, rgb, shade, spread, swatch, tip,
-  }; // prettier-ignore
+    axis,
+    clip,
+    colour,
+    contours,
+    criticalDifference,
+    cross,
+    dash,
+    safe,
+    frame,
+    intervalDot,
+    limits,
+    listing,
+    mixed,
+    number,
+    onShade,
+    paint,
+    panel,
+    percent,
+    readable,
+    relief,
+    resolved,
+    rgb,
+    shade,
+    spread,
+    swatch,
+    tip,
+  };
 })();

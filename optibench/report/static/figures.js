@@ -1,8 +1,7 @@
-"use strict";
 /* Declared figures, drawn from their encoding: the same series, limits and crosses as the pictures have. */
 
 const figures = (() => {
-  const { escape, listing, number } = charts;
+  const { safe, listing, number } = charts;
   const chosen = (figure) => (state.figures[figure.name] ??= {});
   const named = (figure, one) =>
     typeof one.o === "number"
@@ -32,9 +31,20 @@ const figures = (() => {
     );
     const crosses = one.cross?.map((at) => crossIn(one, at, unit));
     return {
-      m, index, name, x, y: one.y, low: one.l, high: one.h, runs, crosses, n: one.r?.length,
-      colour: charts.colour(index), dash: charts.dash(index), ...emphasis(figure, facet, one),
-    }; // prettier-ignore
+      m,
+      index,
+      name,
+      x,
+      y: one.y,
+      low: one.l,
+      high: one.h,
+      runs,
+      crosses,
+      n: one.r?.length,
+      colour: charts.colour(index),
+      dash: charts.dash(index),
+      ...emphasis(figure, facet, one),
+    };
   }
 
   function crossIn(one, at, unit) {
@@ -47,7 +57,8 @@ const figures = (() => {
   function emphasis(figure, facet, one) {
     const p = problems.findIndex((problem) => problem.name === facet.name);
     if (figure.name !== "learning-rate" || p < 0 || typeof one.o !== "number") return {};
-    const nearest = (rate) => (rate ? d3.leastIndex(one.x, (a, b) => Math.abs(Math.log(a / rate)) - Math.abs(Math.log(b / rate))) : -1);
+    const nearest = (rate) =>
+      rate ? d3.leastIndex(one.x, (a, b) => Math.abs(Math.log(a / rate)) - Math.abs(Math.log(b / rate))) : -1;
     return { big: nearest(DATA.lr[p][one.o]), ring: nearest(DATA.defaults[p][one.o]) };
   }
 
@@ -56,7 +67,10 @@ const figures = (() => {
     const [xScale, yScale, unit] = [scaled(figure, "x"), scaled(figure, "y"), unitOf(figure)];
     const whole = series.length === facet.series.length && yScale === figure.y.scale && xScale === figure.x.scale;
     if (whole && (!unit || unit === figure.x.units[0])) {
-      const [x, y] = facet.ends ?? [["", ""], ["", ""]];
+      const [x, y] = facet.ends ?? [
+        ["", ""],
+        ["", ""],
+      ];
       return { xLimits: { limits: facet.xlim, ends: x }, yLimits: { limits: facet.ylim, ends: y } };
     }
     const x = series.flatMap((one) => [one.x, ...(one.runs ?? []).map((run) => run.x)]);
@@ -70,11 +84,18 @@ const figures = (() => {
     const runs = chosen(figure).runs === "runs";
     const xLabel = unitOf(figure) ?? figure.x.label;
     const made = charts.panel(series, {
-      width: wide(host), xScale: scaled(figure, "x"), yScale: scaled(figure, "y"), xLabel, runs,
-      step: mark === "step", lines: mark !== "dots", dots: mark === "dots" || facet.series.every((one) => one.x.length <= 15),
-      references: facet.references, label: `${figure.title}, ${facet.name}: ${listing(series.map((one) => charts.clip(one.name, 40)))}`,
+      width: wide(host),
+      xScale: scaled(figure, "x"),
+      yScale: scaled(figure, "y"),
+      xLabel,
+      runs,
+      step: mark === "step",
+      lines: mark !== "dots",
+      dots: mark === "dots" || facet.series.every((one) => one.x.length <= 15),
+      references: facet.references,
+      label: `${figure.title}, ${facet.name}: ${listing(series.map((one) => charts.clip(one.name, 40)))}`,
       ...limitsOf(figure, facet, series),
-    }); // prettier-ignore
+    });
     host.innerHTML = made.svg;
     if (mark !== "path") charts.readable(host, made, series, xLabel);
   }
@@ -92,12 +113,15 @@ const figures = (() => {
       const { value, text } = cells.get(`${x} ${y}`) ?? {};
       if (value === undefined || value === null) return `<td class="cell"></td>`;
       const share = high > low ? (value - low) / (high - low) : 0.5;
-      return `<td class="cell" style="background:${charts.shade(1 - share)};color:${charts.onShade(1 - share)}">${escape(text ?? number(value))}</td>`;
+      return `<td class="cell" style="background:${charts.shade(1 - share)};color:${charts.onShade(1 - share)}">${safe(text ?? number(value))}</td>`;
     };
-    const head = columns.map((name) => `<th scope="col">${escape(charts.clip(name, 16))}</th>`).join("");
-    const body = rows.map((name, y) => `<tr><th scope="row">${escape(charts.clip(name, 26))}</th>${columns.map((_, x) => cell(x, y)).join("")}</tr>`);
+    const head = columns.map((name) => `<th scope="col">${safe(charts.clip(name, 16))}</th>`).join("");
+    const body = rows.map(
+      (name, y) =>
+        `<tr><th scope="row">${safe(charts.clip(name, 26))}</th>${columns.map((_, x) => cell(x, y)).join("")}</tr>`,
+    );
     host.classList.add("scroll");
-    host.innerHTML = `<table><thead><tr><th scope="col">${escape(figure.y.label)}</th>${head}</tr></thead><tbody>${body.join("")}</tbody></table>`;
+    host.innerHTML = `<table><thead><tr><th scope="col">${safe(figure.y.label)}</th>${head}</tr></thead><tbody>${body.join("")}</tbody></table>`;
   }
 
   /** A dot with its interval for each row. */
@@ -111,21 +135,25 @@ const figures = (() => {
     const y = (row) => box.top + 20 * row + 10;
     const blank = Object.assign((value) => value, { ticks: () => [] });
     let svg = charts.frame(x, blank, box, { x: figure.x.label });
-    for (const value of facet.references ?? []) svg += `<path class="reference" d="M${x(value)} ${box.top}V${box.height - box.bottom}"/>`;
+    for (const value of facet.references ?? [])
+      svg += `<path class="reference" d="M${x(value)} ${box.top}V${box.height - box.bottom}"/>`;
     rows.forEach((name, row) => {
-      svg += `<text class="label" x="${box.left - 8}" y="${y(row)}" dy="4" text-anchor="end">${escape(charts.clip(name, Math.floor(box.left / 7)))}</text>`;
+      svg += `<text class="label" x="${box.left - 8}" y="${y(row)}" dy="4" text-anchor="end">${safe(charts.clip(name, Math.floor(box.left / 7)))}</text>`;
     });
     for (const one of series) {
       const { m, index } = named(figure, one);
       const marks = one.x.map((value, i) => {
         const at = y(facet.rows ? one.y[i] : rows.indexOf(String(one.y[i])));
         if (value === null) return "";
-        const span = one.l && one.l[i] !== null ? `<path d="M${x(one.l[i])} ${at}H${x(one.h[i])}" stroke="${charts.colour(index)}" stroke-width="5" opacity="0.35" stroke-linecap="round"/>` : "";
+        const span =
+          one.l && one.l[i] !== null
+            ? `<path d="M${x(one.l[i])} ${at}H${x(one.h[i])}" stroke="${charts.colour(index)}" stroke-width="5" opacity="0.35" stroke-linecap="round"/>`
+            : "";
         return `${span}<circle cx="${x(value)}" cy="${at}" r="4.5" fill="${charts.colour(index)}"><title>${number(value)}</title></circle>`;
       });
       svg += `<g data-m="${m}">${marks.join("")}</g>`;
     }
-    host.innerHTML = `<svg class="chart" viewBox="0 0 ${width} ${box.height}" role="img" aria-label="${escape(figure.title)}">${svg}</svg>`;
+    host.innerHTML = `<svg class="chart" viewBox="0 0 ${width} ${box.height}" role="img" aria-label="${safe(figure.title)}">${svg}</svg>`;
   }
 
   const DRAW = { cells: drawCells, interval: drawIntervals };
@@ -133,7 +161,9 @@ const figures = (() => {
   function drawFigure(figure, index) {
     const host = find(`#figure-${index} .panels`);
     if (!host || figure.error || host.closest("details:not([open])")) return;
-    figure.facets.forEach((facet, at) => (DRAW[figure.mark] ?? drawLines)(figure, facet, find(`[data-facet="${at}"]`, host)));
+    figure.facets.forEach((facet, at) =>
+      (DRAW[figure.mark] ?? drawLines)(figure, facet, find(`[data-facet="${at}"]`, host)),
+    );
   }
 
   function controls(figure, index) {
@@ -149,13 +179,32 @@ const figures = (() => {
         writeAddress();
       });
     };
-    if (figure.x.units?.length > 1) add("unit", figure.x.units.map((unit) => [unit, unit]), unitOf(figure));
+    if (figure.x.units?.length > 1)
+      add(
+        "unit",
+        figure.x.units.map((unit) => [unit, unit]),
+        unitOf(figure),
+      );
     for (const axis of ["x", "y"]) {
       if (figure[axis].scale === "logit" || figure.mark === "path") continue;
-      add(axis, [["log", `log ${axis}`], ["linear", `linear ${axis}`]], scaled(figure, axis)); // prettier-ignore
+      add(
+        axis,
+        [
+          ["log", `log ${axis}`],
+          ["linear", `linear ${axis}`],
+        ],
+        scaled(figure, axis),
+      );
     }
     if (figure.facets.some((facet) => facet.series.some((one) => one.r?.length))) {
-      add("runs", [["band", "median and band"], ["runs", "with single runs"]], chosen(figure).runs ?? "band"); // prettier-ignore
+      add(
+        "runs",
+        [
+          ["band", "median and band"],
+          ["runs", "with single runs"],
+        ],
+        chosen(figure).runs ?? "band",
+      );
     }
   }
 
@@ -166,8 +215,8 @@ const figures = (() => {
       .map((facet, at) => {
         const p = problems.findIndex((problem) => problem.name === facet.name);
         const id = figure.name === "loss-curves" && p >= 0 ? ` id="panel-${p}"` : "";
-        const units = `<small>${escape(figure.y.label)}</small>`;
-        return `<div class="card"${id}><div class="head"><h3>${escape(facet.name)}</h3>${units}</div><div data-facet="${at}"></div></div>`;
+        const units = `<small>${safe(figure.y.label)}</small>`;
+        return `<div class="card"${id}><div class="head"><h3>${safe(facet.name)}</h3>${units}</div><div data-facet="${at}"></div></div>`;
       })
       .join("");
   }
@@ -177,7 +226,9 @@ const figures = (() => {
       DATA.figures.forEach((figure, index) => {
         panels(figure, index);
         controls(figure, index);
-        find(`#figure-${index}`)?.closest("details")?.addEventListener("toggle", () => drawFigure(figure, index));
+        find(`#figure-${index}`)
+          ?.closest("details")
+          ?.addEventListener("toggle", () => drawFigure(figure, index));
       });
     },
     drawAll() {

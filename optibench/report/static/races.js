@@ -1,9 +1,8 @@
-"use strict";
 /* The race on a problem of two parameters: rules and problem run here, from the formulas that their own code was traced
    to; what could not be traced follows the path that was recorded. */
 
 const races = (() => {
-  const { clip, colour, dash, escape, number } = charts;
+  const { clip, colour, dash, safe, number } = charts;
   const CELLS = 72; // of the map, along each side
   const STARTS = 100; // of the map of basins, along each side
   const CHECKED = 60; // steps in which a formula must follow the recorded path
@@ -91,19 +90,27 @@ const races = (() => {
   const now = () => (view.at <= 0 ? 0 : Math.round(Math.exp(view.at * Math.log(lastStep()))));
   const stepOf = (path, i) => path[i][3] ?? i;
   /** The points of a path up to a step. */
-  const until = (path, step) => (path.length && path[0].length > 3 ? path.filter((point) => point[3] <= step) : path.slice(0, step + 1));
+  const until = (path, step) =>
+    path.length && path[0].length > 3 ? path.filter((point) => point[3] <= step) : path.slice(0, step + 1);
   const shown = () =>
     race()
       .entries.map((entry, i) => ({ m: entry.m, path: paths[i], entry }))
       .filter(({ m, path }) => !state.hidden.has(m) && path.length);
   const diverged = ({ entry, path }, step) =>
-    path.length > 0 && stepOf(path, path.length - 1) < Math.min(step, lastStep()) && (path[0].length <= 3 || entry.diverged);
+    path.length > 0 &&
+    stepOf(path, path.length - 1) < Math.min(step, lastStep()) &&
+    (path[0].length <= 3 || entry.diverged);
 
   // The map
 
   function relief() {
     const { xlim, ylim, valueGrad, grid } = race();
-    if (!code(valueGrad)) return charts.relief(grid.values.map((v) => v ?? NaN), grid.columns, grid.rows);
+    if (!code(valueGrad))
+      return charts.relief(
+        grid.values.map((v) => v ?? NaN),
+        grid.columns,
+        grid.rows,
+      );
     const f = code(valueGrad).value_grad;
     const at = (range, i) => range[0] + ((range[1] - range[0]) * i) / (CELLS - 1);
     const values = d3.range(CELLS * CELLS).map((i) => f([at(xlim, i % CELLS), at(ylim, Math.floor(i / CELLS))])[0]);
@@ -118,7 +125,7 @@ const races = (() => {
     const y = d3.scaleLinear(ylim, [height, 0]);
     let canvas = find("canvas.relief", host);
     if (!canvas) {
-      const words = `Paths of the methods on the contours of ${escape(problem)}`;
+      const words = `Paths of the methods on the contours of ${safe(problem)}`;
       host.innerHTML =
         `<canvas class="relief" style="aspect-ratio:${width}/${height}"></canvas>` +
         `<svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="${words}"></svg>`;
@@ -130,15 +137,25 @@ const races = (() => {
       canvas.dataset.key = key;
       canvas.contours = charts.contours(land, width, height);
     }
-    const lines = (canvas.contours ?? []).map((d) => `<path d="${d}" fill="none" stroke="var(--ink)" stroke-width="0.6" opacity="0.28"/>`);
+    const lines = (canvas.contours ?? []).map(
+      (d) => `<path d="${d}" fill="none" stroke="var(--ink)" stroke-width="0.6" opacity="0.28"/>`,
+    );
     const step = now();
     const drawn = shown().map(({ m, path }) => ({ m, points: pixels(until(path, step), x, y, width, height) }));
     const tracks = drawn.map(({ m, points }) => track(m, points));
     const ends = drawn.filter(({ points }) => inside(points.at(-1), width, height));
-    const labels = charts.spread(ends.map(({ m, points }) => ({ m, x: points.at(-1)[0], y: points.at(-1)[1] })), 15, 12, height - 8);
+    const labels = charts.spread(
+      ends.map(({ m, points }) => ({ m, x: points.at(-1)[0], y: points.at(-1)[1] })),
+      15,
+      12,
+      height - 8,
+    );
     const [sx, sy] = view.start ?? start;
     const marks = [`<circle cx="${x(sx)}" cy="${y(sy)}" r="5" fill="none" stroke="var(--ink)" stroke-width="2"/>`];
-    if (minimizer) marks.push(`<path d="M${x(minimizer[0]) - 6} ${y(minimizer[1])}h12m-6 -6v12" stroke="var(--ink)" stroke-width="2"/>`);
+    if (minimizer)
+      marks.push(
+        `<path d="M${x(minimizer[0]) - 6} ${y(minimizer[1])}h12m-6 -6v12" stroke="var(--ink)" stroke-width="2"/>`,
+      );
     const svg = find("svg", host);
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.innerHTML = [...lines, ...marks, ...tracks, ...labels.map((label) => endLabel(label, width))].join("");
@@ -155,15 +172,20 @@ const races = (() => {
   function pixels(points, x, y, width, height) {
     const kept = [];
     points.forEach((point, i) => {
-      const at = [Math.max(-width, Math.min(2 * width, x(point[0]))), Math.max(-height, Math.min(2 * height, y(point[1])))];
+      const at = [
+        Math.max(-width, Math.min(2 * width, x(point[0]))),
+        Math.max(-height, Math.min(2 * height, y(point[1]))),
+      ];
       if (!Number.isFinite(at[0] + at[1])) return;
       const before = kept.at(-1);
-      if (!before || i === points.length - 1 || Math.abs(at[0] - before[0]) + Math.abs(at[1] - before[1]) > 0.7) kept.push(at);
+      if (!before || i === points.length - 1 || Math.abs(at[0] - before[0]) + Math.abs(at[1] - before[1]) > 0.7)
+        kept.push(at);
     });
     return kept;
   }
 
-  const inside = (point, width, height) => point && point[0] > 0 && point[0] < width && point[1] > 0 && point[1] < height;
+  const inside = (point, width, height) =>
+    point && point[0] > 0 && point[0] < width && point[1] > 0 && point[1] < height;
 
   function track(m, points) {
     if (!points.length) return "";
@@ -180,7 +202,7 @@ const races = (() => {
     const left = x > width - 110;
     return (
       `<g data-m="${m}"><text class="label" x="${x + (left ? -12 : 12)}" y="${y}" dy="4" text-anchor="${left ? "end" : "start"}"` +
-      ` style="paint-order:stroke;stroke:var(--card);stroke-width:3px;font-size:12.5px">${escape(clip(methods[m].name, 18))}</text></g>`
+      ` style="paint-order:stroke;stroke:var(--card);stroke-width:3px;font-size:12.5px">${safe(clip(methods[m].name, 18))}</text></g>`
     );
   }
 
@@ -189,7 +211,7 @@ const races = (() => {
   function drawSurface(host) {
     let canvas = find("canvas.surface", host);
     if (!canvas) {
-      host.innerHTML = `<canvas class="surface" style="aspect-ratio:1/0.82;cursor:grab" tabindex="0" role="img" aria-label="The surface of ${escape(race().problem)}; the arrow keys turn it"></canvas>`;
+      host.innerHTML = `<canvas class="surface" style="aspect-ratio:1/0.82;cursor:grab" tabindex="0" role="img" aria-label="The surface of ${safe(race().problem)}; the arrow keys turn it"></canvas>`;
       canvas = find("canvas", host);
       canvas.onpointerdown = (event) => {
         canvas.setPointerCapture(event.pointerId);
@@ -231,7 +253,8 @@ const races = (() => {
     const lift = (value) => 0.9 * Math.min(1.25, land.share(Number.isFinite(value) ? value : Infinity)) - 0.45;
     const [dark, bright] = [charts.rgb("--high"), charts.rgb("--low")];
     const { columns, rows, values } = land;
-    const corner = (i, j) => project((2 * i) / (columns - 1) - 1, (2 * j) / (rows - 1) - 1, lift(values[j * columns + i]));
+    const corner = (i, j) =>
+      project((2 * i) / (columns - 1) - 1, (2 * j) / (rows - 1) - 1, lift(values[j * columns + i]));
     const faces = [];
     for (let j = 0; j + 1 < rows; j++) {
       for (let i = 0; i + 1 < columns; i++) {
@@ -243,7 +266,9 @@ const races = (() => {
     faces.sort((a, b) => b.depth - a.depth);
     context.clearRect(0, 0, width, height);
     for (const { points, share, slope } of faces) {
-      const tone = charts.mixed(dark, bright, Math.min(1, 0.1 + 0.85 * share)).map((v) => Math.max(0, Math.min(255, v + 260 * slope)));
+      const tone = charts
+        .mixed(dark, bright, Math.min(1, 0.1 + 0.85 * share))
+        .map((v) => Math.max(0, Math.min(255, v + 260 * slope)));
       context.fillStyle = context.strokeStyle = `rgb(${tone})`;
       context.beginPath();
       points.forEach((p, k) => (k ? context.lineTo(p[0], p[1]) : context.moveTo(p[0], p[1])));
@@ -299,8 +324,13 @@ const races = (() => {
       return lineOf(m, { x, y: kept.map((point) => (Number.isFinite(point[1]) ? point[1] : null)), big });
     });
     const made = charts.panel(series, {
-      width: wide(host), height: 235, xScale: "log", yScale: "log", xLabel: "step", label: "Loss of each method along the race",
-    }); // prettier-ignore
+      width: wide(host),
+      height: 235,
+      xScale: "log",
+      yScale: "log",
+      xLabel: "step",
+      label: "Loss of each method along the race",
+    });
     host.innerHTML = made.svg;
     charts.readable(host, made, series, "step");
   }
@@ -321,8 +351,15 @@ const races = (() => {
     const alive = rows.filter((row) => !row.gone);
     const gone = rows.filter((row) => row.gone).map((row) => said(row.m));
     const rates = view.factor === 0 ? "At the tuned rates" : `At ${number(10 ** view.factor)} times the tuned rates`;
-    const best = alive.length ? `${said(alive[0].m)} has the lowest loss, ${number(alive[0].loss)}` : "all have diverged";
-    say("race", rows.length ? `${rates}, after ${step} steps, ${best}${gone.length && alive.length ? `; diverged: ${charts.listing(gone)}` : ""}.` : "No path to show.");
+    const best = alive.length
+      ? `${said(alive[0].m)} has the lowest loss, ${number(alive[0].loss)}`
+      : "all have diverged";
+    say(
+      "race",
+      rows.length
+        ? `${rates}, after ${step} steps, ${best}${gone.length && alive.length ? `; diverged: ${charts.listing(gone)}` : ""}.`
+        : "No path to show.",
+    );
   }
 
   // Basins: where a method ends from 10,000 starts, computed when asked for
@@ -353,7 +390,11 @@ const races = (() => {
           ? `${percent(row / STARTS)} of 10,000 starts`
           : `Dark: where ${said(m)} ends low after ${some} steps, from 10,000 starts.`;
       if (row < STARTS) return requestAnimationFrame(compute);
-      const ended = charts.relief([...ends].map((v) => (Number.isFinite(v) ? v : NaN)), STARTS, STARTS);
+      const ended = charts.relief(
+        [...ends].map((v) => (Number.isFinite(v) ? v : NaN)),
+        STARTS,
+        STARTS,
+      );
       charts.paint(canvas, ended, canvas.clientWidth, canvas.clientHeight);
       canvas.dataset.done = "true";
     };
@@ -399,12 +440,15 @@ const races = (() => {
         `Your browser runs the methods' own formulas, traced from their source, in double precision: they follow the ${points} recorded points of the first ${CHECKED} steps to ${number(worst, 2)}.`,
       );
     }
-    for (const entry of left) parts.push(`${said(entry.m)} is shown along its recorded path: ${entry.reason || "it has no formula"}.`);
+    for (const entry of left)
+      parts.push(`${said(entry.m)} is shown along its recorded path: ${entry.reason || "it has no formula"}.`);
     find("#race-note").textContent = parts.join(" ");
     const movable = traced.length > 0;
     find("#race-rates").hidden = !movable;
     find("#race-basins").hidden = !movable;
-    find("#race-method").innerHTML = traced.map((entry) => `<option value="${entry.m}">${escape(clip(methods[entry.m].name, 30))}</option>`).join("");
+    find("#race-method").innerHTML = traced
+      .map((entry) => `<option value="${entry.m}">${safe(clip(methods[entry.m].name, 30))}</option>`)
+      .join("");
     rerun();
   }
 
@@ -445,11 +489,19 @@ const races = (() => {
           begin();
         });
       }
-      choose(find("#race-view"), [["map", "map"], ["surface", "3-D"]], "map", (value) => {
-        view.map = value;
-        find("#race-map").innerHTML = "";
-        drawRace();
-      }); // prettier-ignore
+      choose(
+        find("#race-view"),
+        [
+          ["map", "map"],
+          ["surface", "3-D"],
+        ],
+        "map",
+        (value) => {
+          view.map = value;
+          find("#race-map").innerHTML = "";
+          drawRace();
+        },
+      );
       find("#race-slider").oninput = ({ target }) => {
         view.at = target.value / 1000;
         drawRace();

@@ -1,14 +1,14 @@
-"use strict";
 /* The report page: one field of methods for every table and chart, computed again whenever a method is hidden. */
 
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const { methods, problems } = DATA;
-const { clip, colour, dash, escape, listing, number, percent, swatch } = charts;
+const { clip, colour, dash, safe, listing, number, percent, swatch } = charts;
 const state = { hidden: new Set(), sort: "mean", descending: false, profile: "performance", figures: {} };
 const find = (selector, parent = document) => parent.querySelector(selector);
 const all = (selector, parent = document) => [...parent.querySelectorAll(selector)];
 const said = (m) => clip(methods[m].name, 40);
-const named = (m) => `<span class="name" title="${escape(methods[m].name)}">${swatch(m)}<span>${escape(methods[m].name)}</span></span>`;
+const named = (m) =>
+  `<span class="name" title="${safe(methods[m].name)}">${swatch(m)}<span>${safe(methods[m].name)}</span></span>`;
 const wide = (element) => Math.max(260, Math.floor(element.clientWidth));
 const say = (id, text) => {
   const element = find(`#${id} .says`);
@@ -42,7 +42,13 @@ function compute(shown) {
     claims,
     overall,
     ranks,
-    letters: overall && ranks.length ? statistics.letters(overall.wins, ranks.map((row) => row.mean)) : [],
+    letters:
+      overall && ranks.length
+        ? statistics.letters(
+            overall.wins,
+            ranks.map((row) => row.mean),
+          )
+        : [],
     standing: present.map(statistics.standing),
     beyond: shown.length ? statistics.beyond(present, DATA.critical) : null,
   };
@@ -60,11 +66,18 @@ const COLUMNS = [
   { key: "on", title: "first on", number: true, high: true, value: (i) => firstOn(i) },
   { key: "ranks", title: "rank on each problem", value: (i) => field.ranks[i]?.mean },
   { key: "reached", title: "targets reached", number: true, high: true, value: (i) => methods[field.shown[i]].reached },
-  { key: "decades", title: "decades of good rates", number: true, high: true, value: (i) => methods[field.shown[i]].decades },
+  {
+    key: "decades",
+    title: "decades of good rates",
+    number: true,
+    high: true,
+    value: (i) => methods[field.shown[i]].decades,
+  },
   { key: "diverged", title: "diverged in tuning", number: true, value: (i) => methods[field.shown[i]].diverged },
   { key: "microseconds", title: "µs a step", number: true, value: (i) => methods[field.shown[i]].microseconds },
 ];
-const firstOn = (i) => field.problems.filter((p, at) => field.everywhere.includes(p) && field.standing[at][i].rank === 1).length;
+const firstOn = (i) =>
+  field.problems.filter((p, at) => field.everywhere.includes(p) && field.standing[at][i].rank === 1).length;
 
 function strip(i) {
   const cells = field.problems.map((p, at) => {
@@ -72,13 +85,13 @@ function strip(i) {
     const share = rank === null ? 1 : (rank - 1) / Math.max(1, field.shown.length - 1);
     const text = rank === null ? "–" : rank;
     return (
-      `<g><title>${escape(problems[p].name)}: ${text}</title><rect x="${19 * at}" width="17" height="19" rx="4" fill="${charts.shade(share)}"/>` +
+      `<g><title>${safe(problems[p].name)}: ${text}</title><rect x="${19 * at}" width="17" height="19" rx="4" fill="${charts.shade(share)}"/>` +
       `<text x="${19 * at + 8.5}" y="13.5" text-anchor="middle" style="fill:${charts.onShade(share)}">${text}</text></g>`
     );
   });
   const words = field.problems.map((p, at) => `${problems[p].name} ${field.standing[at][i].rank ?? "none"}`).join(", ");
   const width = 19 * cells.length;
-  return `<svg class="chart" style="width:${width}px" viewBox="0 0 ${width} 19" role="img" aria-label="${escape(words)}">${cells.join("")}</svg>`;
+  return `<svg class="chart" style="width:${width}px" viewBox="0 0 ${width} 19" role="img" aria-label="${safe(words)}">${cells.join("")}</svg>`;
 }
 
 function boardRow(i) {
@@ -90,9 +103,14 @@ function boardRow(i) {
     : "–";
   const share = (value) => (value === null ? "" : percent(value));
   const cells = [
-    share(field.all ? first : null) || "–", `${firstOn(i)} of ${field.everywhere.length}`, strip(i), share(reached),
-    decades === null ? "" : decades.toFixed(2), share(diverged), number(microseconds),
-  ]; // prettier-ignore
+    share(field.all ? first : null) || "–",
+    `${firstOn(i)} of ${field.everywhere.length}`,
+    strip(i),
+    share(reached),
+    decades === null ? "" : decades.toFixed(2),
+    share(diverged),
+    number(microseconds),
+  ];
   const rest = cells.map((cell, at) => `<td${at === 2 ? "" : ' class="n"'}>${cell}</td>`).join("");
   return `<tr data-m="${m}"><th scope="row">${named(m)}</th><td>${dot}</td><td>${field.letters[i] ?? ""}</td>${rest}</tr>`;
 }
@@ -107,7 +125,10 @@ function drawBoard() {
     const sorted = key === state.sort ? ` aria-sort="${state.descending ? "descending" : "ascending"}"` : "";
     return `<th scope="col"${right ? ' class="n"' : ""}${sorted}><button type="button" data-sort="${key}">${title}</button></th>`;
   });
-  draw("board", `<table><thead><tr>${heads.join("")}</tr></thead><tbody>${order.map(boardRow).join("")}</tbody></table>`);
+  draw(
+    "board",
+    `<table><thead><tr>${heads.join("")}</tr></thead><tbody>${order.map(boardRow).join("")}</tbody></table>`,
+  );
   const [best, next] = byMean();
   const last = byMean().at(-1);
   if (next === undefined) {
@@ -116,7 +137,10 @@ function drawBoard() {
   }
   const rank = (i) => `${said(field.shown[i])} (${field.ranks[i].mean.toFixed(2)})`;
   const over = `over ${field.everywhere.length} problem${field.everywhere.length === 1 ? "" : "s"}`;
-  say("leaderboard", `Lowest mean rank ${over}: ${rank(best)}, then ${rank(next)}${last === next ? "" : `; last is ${rank(last)}`}.`);
+  say(
+    "leaderboard",
+    `Lowest mean rank ${over}: ${rank(best)}, then ${rank(next)}${last === next ? "" : `; last is ${rank(last)}`}.`,
+  );
 }
 
 // Scores
@@ -142,31 +166,41 @@ function scoreCell(p, at, i) {
 }
 
 function drawScores() {
-  const heads = field.shown.map((m) => `<th scope="col" title="${escape(methods[m].name)}">${escape(clip(methods[m].name, 14))}</th>`);
+  const heads = field.shown.map(
+    (m) => `<th scope="col" title="${safe(methods[m].name)}">${safe(clip(methods[m].name, 14))}</th>`,
+  );
   const rows = field.problems.map((p, at) => {
     const cells = field.shown.map((_, i) => scoreCell(p, at, i)).join("");
-    const name = `<span class="clip" title="${escape(problems[p].name)}">${escape(problems[p].name)}</span>`;
+    const name = `<span class="clip" title="${safe(problems[p].name)}">${safe(problems[p].name)}</span>`;
     return `<tr><th scope="row" id="problem-${p}"><a href="#panel-${p}">${name}</a></th>${cells}</tr>`;
   });
-  draw("score-table", `<table class="whole"><thead><tr><th scope="col">problem</th>${heads.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table>`);
+  draw(
+    "score-table",
+    `<table class="whole"><thead><tr><th scope="col">problem</th>${heads.join("")}</tr></thead><tbody>${rows.join("")}</tbody></table>`,
+  );
   const alone = field.problems.filter((_, at) => field.shown.filter((_, i) => notWorse(at, i)).length === 1);
   if (field.shown.length < 2) return say("scores", "");
   const names = alone.length ? ` (${listing(alone.map((p) => clip(problems[p].name, 40)))})` : "";
-  say("scores", `On ${alone.length} of ${field.problems.length} problems one method is significantly better than all others${names}.`);
+  say(
+    "scores",
+    `On ${alone.length} of ${field.problems.length} problems one method is significantly better than all others${names}.`,
+  );
 }
 
 // Robustness of the ranking: of all methods, as Python computed it
 
 function drawRobustness() {
   const chip = ({ leaders, level, share, changed }) => {
-    const who = leaders.map((m) => `${swatch(m)}<b>${escape(clip(methods[m].name, 34))}</b>`).join(" = ");
+    const who = leaders.map((m) => `${swatch(m)}<b>${safe(clip(methods[m].name, 34))}</b>`).join(" = ");
     const words = share === null ? String(level).replaceAll("_", " ") : percent(share);
-    return `<span class="who${changed ? " changed" : ""}">${who}<small>${escape(words)}</small></span>`;
+    return `<span class="who${changed ? " changed" : ""}">${who}<small>${safe(words)}</small></span>`;
   };
-  const rows = d3.groups(DATA.stability, (row) => row.varied).map(([varied, group]) => {
-    const shown = group.filter((row) => row.share === null || row.share >= 0.005);
-    return `<tr><th scope="row">${escape(varied)}</th><td>${shown.map(chip).join("")}</td></tr>`;
-  });
+  const rows = d3
+    .groups(DATA.stability, (row) => row.varied)
+    .map(([varied, group]) => {
+      const shown = group.filter((row) => row.share === null || row.share >= 0.005);
+      return `<tr><th scope="row">${safe(varied)}</th><td>${shown.map(chip).join("")}</td></tr>`;
+    });
   draw("robustness-table", `<table class="whole"><tbody>${rows.join("")}</tbody></table>`);
   const others = DATA.stability.filter((row) => row.share === null && row.varied !== "as run");
   const changed = others.filter((row) => row.changed);
@@ -175,7 +209,10 @@ function drawRobustness() {
   const ways = changed.map((row) => `${row.varied}: ${String(row.level).replaceAll("_", " ")}`);
   const list = ways.length ? ` (${ways.slice(0, 4).join("; ")}${ways.length > 4 ? "; …" : ""})` : "";
   const leads = `${listing(leaders.map(said))} lead${leaders.length === 1 ? "s" : ""} as run`;
-  say("robustness", `${leads}; the leader is another one in ${changed.length} of ${others.length} variations${list}. All ${methods.length} methods are compared here.`);
+  say(
+    "robustness",
+    `${leads}; the leader is another one in ${changed.length} of ${others.length} variations${list}. All ${methods.length} methods are compared here.`,
+  );
 }
 
 // Ranking
@@ -191,11 +228,23 @@ function drawRanking() {
   const place = new Map(order.map((i, at) => [i, at]));
   const groups = field.overall ? statistics.groups(field.overall.wins).map((set) => set.map((i) => place.get(i))) : [];
   const rows = order.map((i) => ({ m: field.shown[i], name: methods[field.shown[i]].name, mean: field.ranks[i].mean }));
-  const critical = field.beyond && field.everywhere.length > 1 && Number.isFinite(field.beyond.critical) ? field.beyond.critical : null;
+  const critical =
+    field.beyond && field.everywhere.length > 1 && Number.isFinite(field.beyond.critical)
+      ? field.beyond.critical
+      : null;
   host.innerHTML = charts.criticalDifference(rows, groups, critical, wide(host));
-  const heads = order.map((i) => `<th scope="col" class="upright" title="${escape(methods[field.shown[i]].name)}">${escape(clip(methods[field.shown[i]].name, 14))}</th>`);
-  const lines = order.map((a) => `<tr data-m="${field.shown[a]}"><th scope="row">${named(field.shown[a])}</th>${order.map((b) => pairCell(a, b)).join("")}</tr>`);
-  draw("pairs-table", `<table><thead><tr><th scope="col">row better than column</th>${heads.join("")}</tr></thead><tbody>${lines.join("")}</tbody></table>`);
+  const heads = order.map(
+    (i) =>
+      `<th scope="col" class="upright" title="${safe(methods[field.shown[i]].name)}">${safe(clip(methods[field.shown[i]].name, 14))}</th>`,
+  );
+  const lines = order.map(
+    (a) =>
+      `<tr data-m="${field.shown[a]}"><th scope="row">${named(field.shown[a])}</th>${order.map((b) => pairCell(a, b)).join("")}</tr>`,
+  );
+  draw(
+    "pairs-table",
+    `<table><thead><tr><th scope="col">row better than column</th>${heads.join("")}</tr></thead><tbody>${lines.join("")}</tbody></table>`,
+  );
   say("ranking", rankingSentence(order.length));
 }
 
@@ -204,7 +253,10 @@ function pairCell(a, b) {
   const better = d3.mean(field.complete, (table) => statistics.improvement(table, a, b));
   const { adjusted, wins } = field.overall;
   const framed = wins[a][b] || wins[b][a] ? " framed" : "";
-  const tint = d3.interpolateRgb(charts.resolved("--card"), charts.resolved(better >= 0.5 ? "--good" : "--bad"))(0.9 * Math.abs(better - 0.5));
+  const tint = d3.interpolateRgb(
+    charts.resolved("--card"),
+    charts.resolved(better >= 0.5 ? "--good" : "--bad"),
+  )(0.9 * Math.abs(better - 0.5));
   return `<td class="cell${framed}" title="adjusted p ${number(adjusted[a][b])}" style="background:${tint}">${Math.round(100 * better)}</td>`;
 }
 
@@ -217,7 +269,8 @@ function rankingSentence(k) {
     return `${n} replicate${n === 1 ? " is" : "s are"} too few to test ${k} methods: at least ${overall.needed} are needed, so no difference is claimed.`;
   }
   const differ = overall.wins.flat().filter(Boolean).length;
-  const over = field.everywhere.length > 1 ? `these ${field.everywhere.length} problems` : problems[field.everywhere[0]].name;
+  const over =
+    field.everywhere.length > 1 ? `these ${field.everywhere.length} problems` : problems[field.everywhere[0]].name;
   const chosen = whole ? "" : " A choice of methods made by looking loses the guarantee of the page.";
   return `Over ${over} ${differ} of ${pairs} pairs of methods differ significantly.${chosen}`;
 }
@@ -252,17 +305,26 @@ function drawProfile() {
   const series = field.shown.map((m, i) => lineOf(m, { x: at, y: shares[i] }));
   const width = wide(host);
   const made = charts.panel(series, {
-    width, height: width < 500 ? 270 : 330, room: width < 500 ? 92 : 150, xScale: "log", step: true,
-    xLimits: { limits: [low, high], ends: ["", ""] }, yLimits: { limits: [0, 1], ends: ["", ""] },
-    xLabel: PROFILES[kind][0], label: `Profile (${kind}) of ${listing(field.shown.map(said))}`,
-  }); // prettier-ignore
+    width,
+    height: width < 500 ? 270 : 330,
+    room: width < 500 ? 92 : 150,
+    xScale: "log",
+    step: true,
+    xLimits: { limits: [low, high], ends: ["", ""] },
+    yLimits: { limits: [0, 1], ends: ["", ""] },
+    xLabel: PROFILES[kind][0],
+    label: `Profile (${kind}) of ${listing(field.shown.map(said))}`,
+  });
   host.innerHTML = made.svg;
   charts.readable(host, made, series, PROFILES[kind][1], percent);
   const ends = field.shown.map((m, i) => [shares[i].at(-1), m]);
   const most = d3.max(ends, (end) => end[0]);
   const who = ends.filter((end) => end[0] === most).map((end) => said(end[1]));
   const tasks = columns[0].length;
-  say("profile", `${listing(who)} reach${who.length === 1 ? "es" : ""} the most: ${percent(most)} of ${tasks} ${kind === "ecdf" ? "pairs of a target and a run" : "targets"} at the right end.`);
+  say(
+    "profile",
+    `${listing(who)} reach${who.length === 1 ? "es" : ""} the most: ${percent(most)} of ${tasks} ${kind === "ecdf" ? "pairs of a target and a run" : "targets"} at the right end.`,
+  );
 }
 
 const lineOf = (m, more) => ({ m, index: m, name: methods[m].name, colour: colour(m), dash: dash(m), ...more });
@@ -273,7 +335,9 @@ function drawField() {
   const part = field.shown.length < methods.length;
   all("#chips .chip").forEach((chip, m) => chip.setAttribute("aria-pressed", String(!state.hidden.has(m))));
   const status = find("#field");
-  status.textContent = part ? `${field.shown.length} of ${methods.length} methods: ranks, tests and profiles are computed again` : "";
+  status.textContent = part
+    ? `${field.shown.length} of ${methods.length} methods: ranks, tests and profiles are computed again`
+    : "";
   status.classList.toggle("part", part);
 }
 
@@ -332,9 +396,12 @@ function readAddress() {
 
 /** A row of buttons of which one is pressed. */
 function choose(host, choices, chosen, choice) {
-  const press = (value) => all("button", host).forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.value === value)));
+  const press = (value) =>
+    all("button", host).forEach((b) => b.setAttribute("aria-pressed", String(b.dataset.value === value)));
   host.classList.add("switch");
-  host.innerHTML = choices.map(([value, words]) => `<button type="button" data-value="${escape(value)}">${escape(words)}</button>`).join("");
+  host.innerHTML = choices
+    .map(([value, words]) => `<button type="button" data-value="${safe(value)}">${safe(words)}</button>`)
+    .join("");
   press(chosen);
   host.onclick = ({ target }) => {
     if (target.dataset.value === undefined) return;
@@ -344,7 +411,15 @@ function choose(host, choices, chosen, choice) {
 }
 
 function connect() {
-  draw("chips", methods.map(({ name }, m) => `<button type="button" class="chip" data-m="${m}" title="${escape(name)}">${swatch(m)}<span>${escape(name)}</span></button>`).join(""));
+  draw(
+    "chips",
+    methods
+      .map(
+        ({ name }, m) =>
+          `<button type="button" class="chip" data-m="${m}" title="${safe(name)}">${swatch(m)}<span>${safe(name)}</span></button>`,
+      )
+      .join(""),
+  );
   find("#chips").onclick = (event) => {
     const chip = event.target.closest(".chip");
     if (!chip) return;
@@ -367,7 +442,11 @@ function connect() {
     writeAddress();
     find(`#board [data-sort="${key}"]`).focus();
   };
-  const kinds = [["performance", "performance"], ["data", "data"], ["ecdf", "ECDF of runs"]]; // prettier-ignore
+  const kinds = [
+    ["performance", "performance"],
+    ["data", "data"],
+    ["ecdf", "ECDF of runs"],
+  ];
   const usable = DATA.sizes.every((size) => size !== null) ? kinds : kinds.filter(([kind]) => kind !== "data");
   const profiles = find("#profile-kind");
   if (profiles) {
@@ -379,7 +458,9 @@ function connect() {
   }
   find("#theme").onclick = () => {
     const root = document.documentElement;
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    const dark = root.dataset.theme
+      ? root.dataset.theme === "dark"
+      : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
     update();
   };

@@ -1,4 +1,3 @@
-"use strict";
 /* The statistics of the methods that are shown, by the definitions of optibench/analysis: tests hold both equal.
    Arrays in, arrays out. A table is replicates x methods: null without a run, Infinity for a run that did not finish. */
 
@@ -147,7 +146,11 @@ const statistics = (() => {
   /** `on`: the tests on each problem; `over`: those over the problems that all methods ran on, if any. */
   function claims(tables, whole) {
     const parts = families(tables.length);
-    const on = family(tables, parts, tables.map((table) => (positive(table) ? ratio : difference)));
+    const on = family(
+      tables,
+      parts,
+      tables.map((table) => (positive(table) ? ratio : difference)),
+    );
     if (parts === 1 || !whole.length || !whole[0].length) return { on, over: null };
     return { on, over: family([rankSums(whole)], parts, [difference])[0] };
   }
@@ -163,11 +166,11 @@ const statistics = (() => {
     let sets = wins.length ? [new Set(wins.keys())] : [];
     for (const [i, j] of pairsOf(wins.length)) {
       if (!wins[i][j] && !wins[j][i]) continue;
-      const split = sets.flatMap((set) =>
-        set.has(i) && set.has(j) ? [without(set, i), without(set, j)] : [set],
-      );
+      const split = sets.flatMap((set) => (set.has(i) && set.has(j) ? [without(set, i), without(set, j)] : [set]));
       const unique = [...new Map(split.map((set) => [[...set].join(), set])).values()];
-      sets = unique.filter((set) => !unique.some((other) => other.size > set.size && [...set].every((m) => other.has(m))));
+      sets = unique.filter(
+        (set) => !unique.some((other) => other.size > set.size && [...set].every((m) => other.has(m))),
+      );
     }
     return sets.map((set) => [...set]);
   }
@@ -197,7 +200,9 @@ const statistics = (() => {
   /** Likewise, in the replicates that all methods have on all of them. */
   function complete(tables) {
     const kept = everywhere(tables);
-    const rows = kept.length ? d3.range(kept[0].length).filter((r) => kept.every((table) => table[r].every(present))) : [];
+    const rows = kept.length
+      ? d3.range(kept[0].length).filter((r) => kept.every((table) => table[r].every(present)))
+      : [];
     return kept.map((table) => rows.map((r) => table[r]));
   }
 
@@ -260,7 +265,9 @@ const statistics = (() => {
     const logarithmic = values.length > 0 && values.every((value) => value > 0);
     const gaps = columns.map((column) => gap(column, logarithmic)).filter(Boolean);
     if (gaps.length) return gaps.sort((a, b) => b[0] - a[0] || a[1] - b[1])[0][1];
-    return columns.some((column) => column.length && kinds(column.length, column.filter(finite).length)) ? Infinity : null;
+    return columns.some((column) => column.length && kinds(column.length, column.filter(finite).length))
+      ? Infinity
+      : null;
   }
 
   /** Of every method on a problem {rank, score, solved}: by the median, where outcomes are bimodal by the share solved. */
@@ -272,7 +279,8 @@ const statistics = (() => {
       solved: below === null ? null : column.filter((v) => finite(v) && v <= below).length / (column.length || 1),
     }));
     const less = (a, b) => (below !== null && a.solved !== b.solved ? a.solved > b.solved : a.score < b.score);
-    for (const row of rows) row.rank = row.score === null ? null : 1 + rows.filter((o) => o.score !== null && less(o, row)).length;
+    for (const row of rows)
+      row.rank = row.score === null ? null : 1 + rows.filter((o) => o.score !== null && less(o, row)).length;
     return rows;
   }
 
@@ -314,7 +322,26 @@ const statistics = (() => {
   }
 
   return {
-    ALPHA, beyond, claims, complete, erfc, families, groups, holm, improvement, letters, lowerMedian, meanRanks, pairsOf, places,
-    positive, present, profile, ranks, signedRankP, standing, tasks,
-  }; // prettier-ignore
+    ALPHA,
+    beyond,
+    claims,
+    complete,
+    erfc,
+    families,
+    groups,
+    holm,
+    improvement,
+    letters,
+    lowerMedian,
+    meanRanks,
+    pairsOf,
+    places,
+    positive,
+    present,
+    profile,
+    ranks,
+    signedRankP,
+    standing,
+    tasks,
+  };
 })();
