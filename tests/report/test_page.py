@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import math
 import re
-from html import escape
 
 import pytest
 
@@ -13,7 +12,8 @@ import optibench as ob
 from optibench.analysis.declaration import analyses
 from optibench.plugin.figure import Figure
 from optibench.plugin.registry import registry
-from optibench.report.page import interval, number, write_report
+from optibench.report.facts import interval, number
+from optibench.report.page import write_report
 from optibench.results import Results
 
 
@@ -21,6 +21,12 @@ from optibench.results import Results
 def results():
     problems = ["rosenbrock", "breast-cancer-logistic", "xor-mlp"]
     return ob.run(problems, ["gd", "adam"], lr=[1e-4, 1e-2, 10], seeds=3, steps=80)
+
+
+def plain(text):
+    """A page as it reads, without its scripts and styles."""
+    body = re.sub(r"<(script|style).*?</\1>", "", text, flags=re.S)
+    return html.unescape(re.sub(r"<[^>]+>", "", body))
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +37,15 @@ def page(results, tmp_path_factory):
 def test_the_page_is_offline(page):
     text = page.read_text()
     assert not re.findall(r"(?:src|href)=[\"']?(?:https?:)?//", text)
-    assert text.count("data:image/svg+xml;base64,") == len(registry()["figure"]) and "<script" not in text
+    assert "default-src 'none'" in text
 
 
 def test_figures_and_tables_lie_beside_the_page(page):
     names = {str(path.relative_to(page.parent)) for path in page.parent.rglob("*") if path.is_file()}
     figures = {f"figures/{name}.{kind}" for name in registry()["figure"] for kind in ("png", "svg")}
     assert names == {"index.html", *figures, "tables/runs.csv", *(f"tables/{name}.csv" for name in analyses(Results))}
-    linked = set(re.findall(r'href="(tables/[^"]+)"', page.read_text()))
-    assert linked == {name for name in names if name.startswith("tables/")}
+    linked = set(re.findall(r'(?:href|src)="((?:tables|figures)/[^"]+)"', page.read_text()))
+    assert {name for name in names if name.startswith("tables/")} <= linked <= names
 
 
 def test_the_same_results_give_the_same_bytes(results, page, tmp_path):
@@ -53,8 +59,9 @@ def test_the_page_says_what_was_run_who_led_and_what_diverged(results, page):
     text = page.read_text()
     for fingerprint in results.runs["fingerprint"].unique():
         assert fingerprint in text
+    read = plain(text)
     for sentence in results.verdict()["sentence"]:
-        assert escape(sentence) in text
+        assert sentence in read
     assert "Failed and diverged runs" in text and "diverged" in text
 
 
@@ -72,6 +79,7 @@ def test_the_page_states_its_guarantee_and_has_every_pair(results, page):
     text = html.unescape(page.read_text())
     assert "If no two methods differed, at most 5 % of such pages would name any difference." in text
     assert f"Pairs of methods: {len(results.pairwise())} rows" in text and "beyond these problems" in text
+    assert text.count("<th scope=\"row\">beyond these problems") == 1
     assert number(float("-inf")) == "-inf" and interval(-math.inf, math.inf) == "" and interval(1.0, math.inf) != ""
 
 
@@ -80,7 +88,7 @@ def test_three_columns_stand_side_by_side(results, page):
     assert "at default" in text and "all tuned" in text
     row = results.leaderboard().iloc[0]
     for name in ("score", "default_score", "all_score"):
-        assert f'<td class="n">{number(float(row[name]))}</td>' in text
+        assert f"<td>{number(float(row[name]))}" in text
 
 
 @pytest.mark.parametrize(
@@ -98,7 +106,7 @@ def test_a_report_of_little_is_a_report(changes, tmp_path):
     facts = {"problems": ["rosenbrock", "wine-mlp"], "optimizers": ["gd", "adam"], "lr": [1e-3, 1e-2, 0.1], "seeds": 3}
     results = ob.run(**{**facts, "steps": 20, **changes})
     text = results.report(tmp_path).read_text()
-    assert "could not be drawn" not in text and html.escape(results.verdict()["sentence"][0], quote=False) in text
+    assert "could not be drawn" not in text and results.verdict()["sentence"][0] in plain(text)
 
 
 def test_a_figure_that_raises_costs_itself_only(results, tmp_path):
@@ -106,7 +114,7 @@ def test_a_figure_that_raises_costs_itself_only(results, tmp_path):
         raise KeyError("no such column")
 
     figures = [Figure("bad", "Bad", "never", broken, {}), registry().get("figure", "learning-rate")]
-    text = write_report(results, results.tables(), tmp_path, figures).read_text()
+    text = write_report(results, results.tables(), tmp_path, figures, registry()).read_text()
     assert "The figure bad could not be drawn: KeyError" in text
     assert (tmp_path / "figures/learning-rate.png").exists()
 
@@ -136,9 +144,7 @@ def test_a_statistic_that_does_not_exist_is_not_called_unfinished(tmp_path):
 def test_unequal_budgets_are_said_under_the_headline_and_equal_ones_nowhere(results, page, tmp_path):
     assert "Budgets differ" not in page.read_text()
     unequal = ob.run("quadratic", ["adam", "sam+adam"], lr=0.1, seeds=1, steps=10)
-    text = html.unescape(unequal.report(tmp_path).read_text())
-    headline, line = (
-        f'<p class="lead">{unequal.verdict()["sentence"][0]}</p>',
-        "Budgets differ: with the same 10 steps, ",
-    )
-    assert f'{headline}\n<p class="verdict"><strong>{line}sam+adam spent 20 evaluations per run on quadratic' in text
+    text = plain(unequal.report(tmp_path).read_text())
+    line = "Budgets differ: with the same 10 steps, sam+adam spent 20 evaluations per run on quadratic"
+    headline = text.index(unequal.verdict()["sentence"][0])
+    assert 0 < text.index(line) - headline - len(unequal.verdict()["sentence"][0]) < 5  # right below it
