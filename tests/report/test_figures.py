@@ -15,6 +15,7 @@ from optibench.errors import PluginError, StoreError, UnknownName
 from optibench.plugin.figure import KEYS, MARKS, NAMES, SCALES, Figure
 from optibench.plugin.registry import Registry, Sources, registry
 from optibench.report.draw import STYLES, draw, paint, save
+from optibench.report.lettering import width_of
 from optibench.report.panels import COLOURS, look, panels
 from optibench.report.scales import limits, ticks
 
@@ -281,6 +282,22 @@ def test_strange_names_and_numbers_are_drawn_as_they_are(results, mark, style):
             canvas = paint(shown, style)
             for kind in ("svg", "pdf"):
                 assert save(canvas, kind, style)
+
+
+def test_dollars_are_no_mathematics(results):
+    names = ["$x_1$ and $x_2$", "$\\frac{a}{b}$"]
+    frame = pd.DataFrame({"x": [1.0, 2.0], "y": [1.0, 2.0], "name": names})
+    drawn = [box for text, box in boxes(draw(declare(frame, x="x", y="y", color="name"), results)) if "$" in text]
+    for box, name in zip(drawn, names, strict=True):
+        assert box.width == pytest.approx(width_of(name, 9) * 100, rel=0.2)
+
+
+def test_names_that_are_no_methods_have_colours_behind_them_or_from_the_first(results):
+    for names, colours in ((["gd", "b", "a"], [1, 3, 4]), (["b", "a"], [0, 1])):
+        frame = pd.DataFrame({"x": 1.0, "y": 1.0, "name": names})
+        (panel,) = panels(declare(frame, x="x", y="y", color="name"), results).panels
+        assert [one.colour for one in panel.series] == colours
+        assert [one.name for one in panel.series][-2:] == ["a", "b"]
 
 
 @pytest.mark.parametrize("style", STYLES)
