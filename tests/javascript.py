@@ -1,6 +1,6 @@
 """Lint and format of the page's scripts and styles, by Biome through npm. Without npm it says so and passes.
 
-    python tests/javascript.py [--write]
+python tests/javascript.py [--write]
 """
 
 from __future__ import annotations

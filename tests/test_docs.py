@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ import pytest
 import optibench as ob
 from optibench.analysis.declaration import analyses
 from optibench.experiment.settings import rows
+from optibench.plugin.figure import KEYS
 from optibench.plugin.hookspecs import KINDS
 from optibench.plugin.registry import Registry, Sources
 from optibench.results import Results
@@ -153,11 +155,10 @@ def settings() -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def options() -> str:
-    """The table of docs/command-line.md: the options of `run` that are no settings."""
-    from optibench.cli.run_ import command
-
-    lines = ["| option of `run` | meaning |", "|---|---|"]
+def options(verb: str) -> str:
+    """The tables of docs/command-line.md: the options of a command that are no settings."""
+    command = import_module(f"optibench.cli.{verb}_").command
+    lines = [f"| option of `{verb}` | meaning |", "|---|---|"]
     names = {row.name for row in rows()}
     for parameter in command.params:
         if parameter.name not in names and parameter.opts[0].startswith("-"):
@@ -167,7 +168,15 @@ def options() -> str:
 
 
 def test_the_tables_list_the_options_and_the_settings():
-    assert TABLE.findall(COMMANDS) == [options(), settings()], "run `python tests/test_docs.py`"
+    assert TABLE.findall(COMMANDS) == [options("run"), options("report"), settings()], "run `python tests/test_docs.py`"
+
+
+def keys() -> str:
+    """The table of docs/plugins.md: every key of a figure's encoding."""
+    lines = ["| key | meaning |", "|---|---|"]
+    for names, meaning in KEYS.items():
+        lines.append(f"| {', '.join(f'`{name}`' for name in names.split(', '))} | {meaning} |")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def tables() -> str:
@@ -184,6 +193,7 @@ def test_the_tables_list_what_is_built_in():
     assert TABLE.search(OPTIMIZERS)[0] == catalogue(), "run `python tests/test_docs.py`"
     assert TABLE.search(PROBLEMS)[0] == collection(), "run `python tests/test_docs.py`"
     assert TABLE.search(STATISTICS)[0] == tables(), "run `python tests/test_docs.py`"
+    assert TABLE.search(PLUGINS)[0] == keys(), "run `python tests/test_docs.py`"
 
 
 def test_the_pages_on_optimizers_and_problems_work_from_top_to_bottom(command):
@@ -269,6 +279,7 @@ if __name__ == "__main__":
     (ROOT / "README.md").write_text(TABLE.sub(lambda _: built_in(), README))
     (ROOT / "docs/optimizers.md").write_text(TABLE.sub(lambda _: catalogue(), OPTIMIZERS))
     (ROOT / "docs/problems.md").write_text(TABLE.sub(lambda _: collection(), PROBLEMS))
-    both = iter([options(), settings()])
-    (ROOT / "docs/command-line.md").write_text(TABLE.sub(lambda _: next(both), COMMANDS))
+    all_three = iter([options("run"), options("report"), settings()])
+    (ROOT / "docs/command-line.md").write_text(TABLE.sub(lambda _: next(all_three), COMMANDS))
+    (ROOT / "docs/plugins.md").write_text(TABLE.sub(lambda _: keys(), PLUGINS))
     (ROOT / "docs/statistics.md").write_text(TABLE.sub(lambda _: tables(), STATISTICS))

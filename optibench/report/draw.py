@@ -24,11 +24,11 @@ from optibench.report.layout import STYLE as STYLE
 from optibench.report.lettering import families, fitted, plain, shortened
 from optibench.report.marks import MARKS, stroke
 from optibench.report.panels import Panel, Panels, look, panels
-from optibench.report.scales import ticks
+from optibench.report.scales import Limits, ticks
 
 #: What a file would otherwise say of when and by which version it was made.
 METADATA: dict[str, Any] = {
-    "svg": {"Date": None},
+    "svg": {"Date": None, "Creator": None},
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "Producer": None, "Creator": None},
 }
@@ -67,7 +67,7 @@ def _settings(style: str, words: str = "") -> Iterator[None]:
     """matplotlib's settings of a style. A character that no font has is an empty box, not a warning for each."""
     settings: Any = {**STYLES[style].rc, "font.family": families(words)}
     with matplotlib.rc_context(settings), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")
+        warnings.filterwarnings("ignore", "(?s)Glyph .* missing")
         yield
 
 
@@ -94,13 +94,12 @@ def _panel(axis: Axes, shown: Panels, panel: Panel, room: Layout, index: int) ->
     figure, (width, height) = shown.figure, room.panel
     row, column = divmod(index, room.columns)
     if panel.name:
-        name = plain(
-            fitted(panel.name, width + 0.8 * (room.left + room.right) - 0.1, room.size * 1.12)
-        )  # bold is wider
+        beside = room.right + room.left * (column < room.columns - 1) - 0.05
+        name = plain(fitted(panel.name, width + beside, room.size * 1.2))  # bold is wider
         axis.set_title(name, fontweight="bold", loc="left", pad=4 + 72 * room.lanes[row], fontsize=room.size)
     _ticks(axis, shown, panel, room)
     if column == 0 and room.label:
-        axis.set_ylabel(plain(fitted(figure.label("y"), height + 0.3, room.size)))
+        axis.set_ylabel(plain(fitted(figure.label("y"), height + 2 * (room.legend + room.titles[0]) - 0.1, room.size)))
     if index + room.columns >= len(shown.panels):
         axis.set_xlabel(plain(fitted(figure.label("x"), width + room.left + room.right, room.size)))
     MARKS[figure.mark](axis, shown, panel, room)
@@ -119,12 +118,19 @@ def _ticks(axis: Axes, shown: Panels, panel: Panel, room: Layout) -> None:
         else:
             at = ticks(span, scale, panel.ends[index], room.most[index])
             (axis.set_xscale, axis.set_yscale)[index](scale)
-        lines.set_major_locator(FixedLocator([value for value, _ in at]))
+        lines.set_major_locator(_Places([value for value, _ in at]))
         lines.set_major_formatter(FixedFormatter([text for _, text in at]))
         lines.set_minor_locator(NullLocator())
         (axis.set_xlim, axis.set_ylim)[index](*span)
     if room.turned:
         axis.tick_params(axis="x", labelrotation=90)
+
+
+class _Places(FixedLocator):
+    """Ticks at given places, on axes of any limits: others take very small ones for a single number and widen them."""
+
+    def nonsingular(self, v0: float, v1: float) -> Limits:
+        return v0, v1
 
 
 def _crosses(axis: Axes, shown: Panels, panel: Panel, room: Layout) -> None:
@@ -138,10 +144,10 @@ def _crosses(axis: Axes, shown: Panels, panel: Panel, room: Layout) -> None:
             above = 0.09 + CROSS * (index % MOST_CROSSES)
             x, y = one.crosses, np.full(len(one.crosses), 1 + above / room.panel[1])
             transform = axis.get_xaxis_transform()
-        axis.plot(
-            x, y, "x", color=look(one.colour)[0], markersize=4.5, markeredgewidth=1.2, transform=transform,
-            clip_on=False, label="_cross",
-        )  # fmt: skip
+        color = look(one.colour)[0]
+        crosses = Line2D(x, y, marker="x", linestyle="", color=color, markersize=4.5, markeredgewidth=1.2)
+        crosses.set(transform=transform, clip_on=False, label="_cross")
+        axis.add_artist(crosses)
     if crossed and shown.value_axis == "y":
         middle = 0.09 + CROSS / 2 * (min(len(crossed), MOST_CROSSES) - 1)
         axis.text(

@@ -284,8 +284,8 @@ PAIRS = Figure(
     "over problems. Agarwal et al. 2021.",
     pairs,
     {
-        "mark": "cells", "x": "b", "y": "a", "color": "improvement", "middle": 0.5, "x_label": "than the method",
-        "y_label": "the method is better", "color_label": "probability",
+        "mark": "cells", "x": "b", "y": "a", "color": "improvement", "middle": 0.5, "x_label": "than",
+        "y_label": "better", "color_label": "probability",
     },
     sentences.clearest_pair,
 )  # fmt: skip

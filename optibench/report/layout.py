@@ -40,12 +40,16 @@ CROSS, MOST_CROSSES = 0.11, 10
 
 @dataclass(frozen=True)
 class Style:
-    """``widths``: of a picture with one panel, and with several; ``height`` of a panel; ``dpi`` of PNG."""
+    """``widths``: of a picture with one panel, and with several; ``height`` of a panel; ``dpi`` of PNG.
+
+    ``grows``: whether a picture may be wider than that, so that its cells have room.
+    """
 
     rc: Mapping[str, Any]
     widths: tuple[float, float]
     height: float
     dpi: int
+    grows: bool
 
     @property
     def size(self) -> float:
@@ -53,7 +57,7 @@ class Style:
         return float(self.rc["font.size"])
 
 
-STYLES = {"screen": Style(STYLE, (7.2, 12.3), 2.2, 120), "paper": Style(PAPER, (3.3, 6.9), 1.45, 300)}
+STYLES = {"screen": Style(STYLE, (7.2, 12.3), 2.2, 120, True), "paper": Style(PAPER, (3.3, 6.9), 1.45, 300, False)}
 
 
 @dataclass(frozen=True)
@@ -145,12 +149,12 @@ def _widest(texts: list[str], size: float) -> float:
 
 
 def _columns(count: int, style: Style, wanted: float, label: float, beside: float) -> tuple[int, float]:
-    """How many panels side by side, and the width of the picture: wider on a screen where categories need it."""
+    """How many panels side by side, and the width of the picture: the narrowest where one panel has room."""
     for columns in range(min(count, 3), 0, -1):
-        for width in style.widths[columns > 1 or count > 1 :]:
-            if (width - label) / columns - beside >= min(wanted, style.widths[1] / columns - label - beside):
+        for width in style.widths[count > 1 :]:
+            if (width - label) / columns - beside >= wanted:
                 return columns, width
-    return 1, max(style.widths[1], label + beside + wanted)
+    return 1, max(style.widths[1], label + beside + (wanted if style.grows else NARROWEST))
 
 
 def _rows(

@@ -53,5 +53,5 @@ def _ems(text: str) -> float:
     """The width in font sizes: measured at a large one, without the rounding of small ones; wide characters have 1."""
     font = font_manager.get_font(font_manager.findfont(OWN))
     font.set_size(100, 72)
-    font.set_text("".join(character for character in text if character < FIRST_FOREIGN))
+    font.set_text("".join(character for character in text if character.isprintable() and character < FIRST_FOREIGN))
     return float(font.get_width_height()[0]) / 64 / 100 + sum(character >= FIRST_FOREIGN for character in text)

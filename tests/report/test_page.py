@@ -79,7 +79,7 @@ def test_the_page_states_its_guarantee_and_has_every_pair(results, page):
     text = html.unescape(page.read_text())
     assert "If no two methods differed, at most 5 % of such pages would name any difference." in text
     assert f"Pairs of methods: {len(results.pairwise())} rows" in text and "beyond these problems" in text
-    assert text.count("<th scope=\"row\">beyond these problems") == 1
+    assert text.count('<th scope="row">beyond these problems') == 1
     assert number(float("-inf")) == "-inf" and interval(-math.inf, math.inf) == "" and interval(1.0, math.inf) != ""
 
 
