@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from optibench.plugin.figure import Figure
 from optibench.plugin.hookspecs import hookimpl
 from optibench.plugin.types import Facts
+from optibench.report import sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +52,8 @@ def _figure(
     caption: str,
     data: object,
     y_label: str,
-    y_scale: str = "log",
+    y_scale: str,
+    sentence: Callable[[pd.DataFrame], str],
     reference: float | None = None,
 ) -> Figure:
     encoding: Facts = {
@@ -60,7 +63,7 @@ def _figure(
     if reference is not None:
         encoding["references"] = reference
     spread = " Median and quartiles over the first replicates, at the compared settings."
-    return Figure(name, title, caption + spread, data, encoding)  # type: ignore[arg-type]
+    return Figure(name, title, caption + spread, data, encoding, sentence)  # type: ignore[arg-type]
 
 
 GRADIENTS = _figure(
@@ -70,6 +73,8 @@ GRADIENTS = _figure(
     "orders of magnitude from layer to layer are vanishing or exploding gradients.",
     partial(along, "gradient_norm"),
     "gradient norm",
+    "log",
+    sentences.layers_apart,
 )
 UPDATES = _figure(
     "update-ratio",
@@ -78,6 +83,8 @@ UPDATES = _figure(
     "far below it a layer hardly learns, far above it training is unstable. Karpathy 2022, Building makemore, part 3.",
     partial(along, "update_ratio"),
     "|step| / |parameters|",
+    "log",
+    sentences.near_a_thousandth,
     reference=1e-3,
 )
 SATURATION = _figure(
@@ -88,6 +95,7 @@ SATURATION = _figure(
     partial(along, "saturation"),
     "share of units",
     "linear",
+    sentences.most_saturated,
 )
 COSINES = _figure(
     "step-cosine",
@@ -97,6 +105,7 @@ COSINES = _figure(
     partial(along, "step_cosine"),
     "cosine",
     "linear",
+    sentences.zigzags,
 )
 SHARPNESS = _figure(
     "sharpness",
@@ -107,6 +116,8 @@ SHARPNESS = _figure(
     "that scale the gradient, such as adam, have other limits.",
     against_stability,
     "sharpness x learning rate",
+    "log",
+    sentences.above_stability,
     reference=2.0,
 )
 

@@ -110,3 +110,52 @@ def _is(names: list[str]) -> str:
 
 def _reaches(names: list[str]) -> str:
     return "reaches" if len(names) == 1 else "reach"
+
+
+def layers_apart(frame: pd.DataFrame) -> str:
+    """Of gradient norms by layer: where the layers of a network lie furthest apart at the end."""
+    last = _last(frame).assign(problem=lambda rows: rows["facet"].str.partition(" · ")[0])
+    ends = last[last["median"] > 0].groupby(["problem", "optimizer"])["median"].agg(["min", "max", "size"])
+    ends = ends[ends["size"] > 1]
+    if ends.empty:
+        return "No network has gradients in two layers at the end."
+    problem, method = (ends["max"] / ends["min"]).idxmax()
+    factor = float(ends.loc[(problem, method), "max"] / ends.loc[(problem, method), "min"])
+    return f"At the end the layers' gradients lie furthest apart for {method} on {problem}, by a factor {factor:.3g}."
+
+
+def near_a_thousandth(frame: pd.DataFrame) -> str:
+    """Of update-to-weight ratios: how many lie near the rule of thumb half way."""
+    middle = _last(frame[frame["step"] <= frame.groupby(["facet", "optimizer"])["step"].transform("median")])
+    near = int(middle["median"].between(1e-4, 1e-2).sum())
+    return f"Half way along the recorded points {near} of {count(len(middle), 'curve')} lie within a factor 10 of 1e-3."
+
+
+def most_saturated(frame: pd.DataFrame) -> str:
+    """Of saturated units: the largest share at the end."""
+    last = _last(frame)
+    row = last.loc[last["median"].idxmax()]
+    if not row["median"] > 0:
+        return "At the end no hidden unit is saturated."
+    return f"At the end {row['optimizer']} on {row['facet']} has the most saturated units, {row['median']:.0%}."
+
+
+def zigzags(frame: pd.DataFrame) -> str:
+    """Of cosines of consecutive steps: who turns most at the end."""
+    last = _last(frame)
+    row = last.loc[last["median"].idxmin()]
+    return (
+        f"At the end the steps of {row['optimizer']} on {row['facet']} turn most, with a cosine of {row['median']:.2f}."
+    )
+
+
+def above_stability(frame: pd.DataFrame) -> str:
+    """Of sharpness times learning rate: how many curves end above the limit of gradient descent."""
+    last = _last(frame)
+    above = int((last["median"] > 2).sum())
+    return f"{above} of {count(len(last), 'curve')} end above 2, the limit of plain gradient descent."
+
+
+def _last(frame: pd.DataFrame) -> pd.DataFrame:
+    """The last point of every curve."""
+    return frame.sort_values("step", kind="stable").drop_duplicates(["facet", "optimizer"], keep="last")

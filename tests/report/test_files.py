@@ -22,7 +22,7 @@ from optibench.results import Results
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store")
-    ob.run(["rosenbrock", "wine-mlp"], ["gd", "adam"], lr=[1e-4, 1e-2, 10], seeds=3, steps=30, out=folder)
+    ob.run(["rosenbrock", "xor-mlp"], ["gd", "adam"], lr=[1e-4, 1e-2, 10], seeds=3, steps=80, out=folder)
     return folder
 
 
