@@ -238,6 +238,12 @@ def test_a_cross_is_where_the_column_or_the_number_says(results):
         assert one.crosses.tolist() == [place] and np.isnan(one.y[place - 1]) and np.isfinite(one.y).sum() == 2
 
 
+def test_references_do_not_stretch_an_axis(results):
+    frame = pd.DataFrame({"x": [1, 2], "y": [0.0, 10.0], "known": [5.0, 7.0]})
+    (panel,) = panels(declare(frame, x="x", y="y", references=["known", 10.5, 11]), results).panels
+    assert panel.references == (5.0, 7.0, 10.5) and panel.ylim == (-0.5, 10.5)
+
+
 def test_an_empty_frame_is_no_picture(results):
     assert draw(declare(pd.DataFrame(), x="x", y="y"), results) is None
     assert draw(declare(None, x="x", y="y"), results) is None
