@@ -23,6 +23,8 @@ from optibench.runner.store import RUNS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas  # heavy
 
+    from optibench.report.notebook import Interactive
+
 
 @dataclass(frozen=True)
 class Results(Analyses):
@@ -61,8 +63,8 @@ class Results(Analyses):
     ) -> list[Path]:
         """Write the figures and tables that ``only`` names, all by default, into ``folder``; returns the files.
 
-        ``formats``: png, svg and pdf for figures, csv, md and latex for tables, html for the page; by default png, svg
-        and csv. ``style`` of figures: screen, or paper (columns of 3.3 and 6.9 inches, 8 points).
+        ``formats``: png, svg and pdf for figures, csv, md and latex for tables, html for the page; by default svg and
+        csv. ``style`` of figures: screen, or paper (columns of 3.3 and 6.9 inches, 8 points).
         """
         from optibench.plugin.registry import registry
         from optibench.report.files import PAGE, chosen, write_files
@@ -89,6 +91,28 @@ class Results(Analyses):
         if canvas is None:
             raise StoreError(f"figure {quoted(shown.name)} has nothing to show for these results; choose another")
         return canvas
+
+    def show(self, figure: str | Figure) -> Interactive:
+        """A figure of the page, by its name or as declared, interactive in a notebook."""
+        from optibench.plugin.registry import registry
+        from optibench.report.notebook import interactive
+
+        known = registry()
+        shown: Figure = known.get("figure", figure) if isinstance(figure, str) else figure
+        return interactive(self, self.tables(), shown, known)
+
+    def to_html(self, path: Path | str) -> Path:
+        """Write the page alone, one file without pictures and tables beside it; returns its path."""
+        from optibench.plugin.registry import registry
+        from optibench.report.page import write_page
+
+        known = registry()
+        return write_page(self, self.tables(), Path(path), list(known["figure"].values()), known)
+
+    def _repr_html_(self) -> str:
+        from optibench.report.notebook import summary
+
+        return summary(self.verdict(), self.ranks())
 
     def _target(self, folder: Path | str | None) -> Path:
         """Where files go: the store's own folder by default, but not the results of others for a table."""

@@ -92,22 +92,23 @@ class Comparison:
 
     @cached_property
     def _tables(self) -> dict[str, pd.DataFrame]:
-        return {
-            str(name): rows.pivot(index="seed", columns="optimizer", values="score")
-            for name, rows in self.rows[["problem", "seed", "optimizer", "score"]].groupby("problem")
-        }
+        whole = self.rows.set_index(["problem", "seed", "optimizer"])["score"].unstack("optimizer")
+        tables = whole.groupby(level="problem")
+        return {str(name): table.droplevel("problem").dropna(axis=1, how="all") for name, table in tables}
 
     def pair(self, problem: str, a: str, b: str) -> tuple[Array, Array]:
         """The scores of two methods at the seeds that both have, (S,) each; none where one is missing."""
-        table = self.table(problem)
-        if a not in table or b not in table:
-            return np.empty(0), np.empty(0)
-        both = table[[a, b]].dropna()
-        return both[a].to_numpy(float), both[b].to_numpy(float)
+        both = self.scores(problem)[:, [self.methods.index(a), self.methods.index(b)]]
+        both = both[~np.isnan(both).any(axis=1)]
+        return both[:, 0], both[:, 1]
 
     def scores(self, problem: str) -> Array:
         """Scores on a problem, (replicates, methods), NaN where a method has no run in a replicate."""
-        return self.table(problem).reindex(columns=self.methods).to_numpy(float)
+        return self._scores[problem]
+
+    @cached_property
+    def _scores(self) -> dict[str, Array]:
+        return {name: self.table(name).reindex(columns=self.methods).to_numpy(float) for name in self._tables}
 
     @cached_property
     def whole(self) -> Array:

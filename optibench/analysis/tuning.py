@@ -36,7 +36,8 @@ def tuning(stored: Stored, comparison: Comparison) -> pd.DataFrame:
     of the score on the fresh seed minus that of the chosen trial on the replicate's tuning seeds: both of what tuning
     sees, the validation loss where there is one.
     """
-    runs = stored.runs.assign(seen=tuning_scores(stored.runs)).set_index("id")
+    columns = stored.runs[["id", *stored.hyperparameters]]
+    runs = columns.assign(seen=tuning_scores(stored.runs)).set_index("id")
     rows = []
     for row in stored.protocol["rows"]:
         if row["problem"] not in comparison.problems or row["optimizer"] not in comparison.methods:

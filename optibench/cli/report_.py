@@ -17,7 +17,7 @@ from optibench.cli.options import find, plugin_options
     metavar="a,b,c",
     default="",
     help="Write these formats only: png, svg, pdf for figures; csv, md, latex for tables; html for the page.  "
-    "[default: all but pdf, md and latex; with --only, also not html]",
+    "[default: svg, csv, and html without --only]",
 )
 @click.option("--style", metavar="NAME", default="screen", help="Style of figures: screen or paper.  [default: screen]")
 @plugin_options

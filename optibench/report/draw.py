@@ -34,6 +34,13 @@ METADATA: dict[str, Any] = {
 }
 
 
+class Picture(Canvas):
+    """A figure of matplotlib that a notebook shows by itself."""
+
+    def _repr_png_(self) -> bytes:
+        return save(self, "png")
+
+
 def draw(figure: Figure, results: Compared, style: str = "screen") -> Canvas | None:
     """The picture of a figure, or None where it has nothing to show; ``style`` is screen or paper."""
     return paint(panels(figure, results), style)
@@ -47,7 +54,7 @@ def paint(shown: Panels, style: str = "screen") -> Canvas | None:
         return None
     with _settings(style, _words(shown)):
         room = layout(shown, STYLES[style])
-        canvas = Canvas(figsize=(room.width, room.height))
+        canvas = Picture(figsize=(room.width, room.height))
         _legend(canvas, room)
         for index, panel in enumerate(shown.panels):
             _panel(canvas.add_axes(room.box(index)), shown, panel, room, index)

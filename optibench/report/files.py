@@ -20,7 +20,7 @@ FIGURES = ("png", "svg", "pdf")
 PAGE = "html"
 FORMATS = (*FIGURES, *TABLES, PAGE)
 #: What is written of the chosen names if no format is.
-DEFAULT = ("png", "svg", "csv")
+DEFAULT = ("svg", "csv")
 #: Names of several figures and tables at once.
 GROUPS = {"profiles": ("performance-profile", "data-profile", "ecdf", "profile")}
 

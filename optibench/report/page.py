@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -58,14 +60,15 @@ MOST = 500
 def write_report(
     results: Compared, tables: dict[str, pd.DataFrame], folder: Path, figures: list[Figure], registry: Registry
 ) -> Path:
-    """Write index.html, figures/*.png and *.svg, tables/*.csv into ``folder``; returns the path of the page.
+    """Write index.html, figures/*.svg, tables/*.csv into ``folder``; returns the path of the page.
 
     ``tables``: the frame of every analysis by its name. The registry holds the rules and problems that the page runs.
     """
     try:
         for name in ("figures", "tables"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-        drawn = [shown for figure in figures if (shown := _drawn(figure, results, folder / "figures"))]
+        attempts = (_attempted(figure, lambda one: _drawn(one, results, folder / "figures")) for figure in figures)
+        drawn = [shown for shown in attempts if shown]
         written = {**tables, "runs": results.runs}
         for name, table in written.items():
             write_whole(folder / "tables" / f"{name}.csv", flat(table).to_csv(index=False).encode())
@@ -76,50 +79,89 @@ def write_report(
     return page
 
 
-def _drawn(figure: Figure, results: Compared, folder: Path) -> Facts | None:
-    """A figure's numbers, and its pictures as files; None where it has nothing to show.
-
-    A figure that raises costs itself only.
-    """
+def write_page(
+    results: Compared, tables: dict[str, pd.DataFrame], path: Path, figures: list[Figure], registry: Registry
+) -> Path:
+    """Write the page alone: one file that needs no other; returns its path."""
+    attempts = (_attempted(figure, lambda one: numbers(one, results)) for figure in figures)
+    shown = [data for data in attempts if data]
     try:
-        shown = panels(figure, results)
-        canvas = paint(shown)
-        if canvas is None:
-            return None
-        for kind in ("svg", "png"):
-            write_whole(folder / f"{figure.name}.{kind}", save(canvas, kind))
-        data = shown.facts()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, render(results, tables, [], shown, registry, Extent(beside=False)).encode())
+    except OSError as error:
+        raise StoreError(f"cannot write the page to '{path}': {error.strerror}; choose another file") from error
+    return path
+
+
+def _drawn(figure: Figure, results: Compared, folder: Path) -> Facts | None:
+    """A figure's numbers, and its pictures as files; None where it has nothing to show."""
+    shown = panels(figure, results)
+    canvas = paint(shown)
+    if canvas is None:
+        return None
+    write_whole(folder / f"{figure.name}.svg", save(canvas, "svg"))
+    return _captioned(shown.facts(), results)
+
+
+def _attempted(figure: Figure, make: Callable[[Figure], Facts | None]) -> Facts | None:
+    """What is made of a figure; one that raises costs itself only."""
+    try:
+        return make(figure)
     except OSError:
         raise
     except Exception as error:
         return {"name": figure.name, "title": figure.title, "caption": figure.caption, "error": reason(error)}
+
+
+def numbers(figure: Figure, results: Compared) -> Facts | None:
+    """A figure's numbers; None where it has nothing to show."""
+    shown = panels(figure, results)
+    return _captioned(shown.facts(), results) if shown.panels else None
+
+
+def _captioned(data: Facts, results: Compared) -> Facts:
     return {**data, "caption": FROM_A_TABLE} if results.unsaid else data
 
 
+@dataclass(frozen=True)
+class Extent:
+    """What of the page is wanted: ``sections`` by id, all by default; ``beside``: whether its files lie next to it."""
+
+    sections: tuple[str, ...] = ()
+    beside: bool = True
+
+
 def render(
-    results: Compared, tables: dict[str, pd.DataFrame], written: list[str], figures: list[Facts], registry: Registry
+    results: Compared,
+    tables: dict[str, pd.DataFrame],
+    written: list[str],
+    figures: list[Facts],
+    registry: Registry,
+    extent: Extent = Extent(),
 ) -> str:
     """The text of the page."""
     comparison, scripts, elsewhere = results.compare(), Scripts(), bool(results.unsaid)
-    raced = races(results, comparison, registry, scripts)
+    raced = races(results, comparison, registry, scripts) if "race" in (extent.sections or ("race",)) else []
     index = {figure["name"]: place for place, figure in enumerate(figures)}
     placed = {name: [index[figure] for figure in names if figure in index] for name, names in COMPUTED.items()}
     sections = _sections(figures, index)
-    has = {"time_to_target": not tables["time_to_target"].empty, "race": bool(raced)}
-    board, pairs = tables["leaderboard"], tables["pairwise"]
+    contents = _contents(sections, profile=not tables["time_to_target"].empty, race=bool(raced))
+    board, pairs, ranks = tables["leaderboard"], tables["pairwise"], tables["ranks"]
     on_one = ~pairs["problem"].isin([ALL, BEYOND])
-    tables = {**tables, "pairwise": pd.concat([pairs[~on_one], pairs[on_one]])}
+    shown = {**tables, "pairwise": pd.concat([pairs[~on_one], pairs[on_one]])}
     data = page_data(results, comparison, tables) | {"figures": _embedded(figures, placed), "races": raced}
-    ranks = tables["ranks"]
     return _template().render(
         name=results.experiment.get("name", "results"),
         style=_static(STYLES),
         scripts=[_static(LIBRARY), *map(_static, SCRIPTS), str(scripts)],
         data=to_json(data),
+        whole=not extent.sections,
+        shown=extent.sections or [id_ for id_, _ in contents],
+        beside=extent.beside,
         header=facts.header(results),
         protocol=_protocol(results),
         sentences=tables["verdict"].attrs["parts"],
-        contents=_contents(sections, has),
+        contents=contents,
         sections=sections,
         placed=placed,
         figures=figures,
@@ -142,8 +184,8 @@ def render(
         sources=results.targets.to_dict("records"),
         overtaken=facts.overtaken(tables["crossings"], tables["verdict"]),
         unfinished=facts.unfinished(results.runs),
-        **{name: flat(tables[name].head(MOST)).to_dict("records") for name in SHOWN},
-        counts={name: _count(len(tables[name]), name) for name in SHOWN},
+        **{name: flat(shown[name].head(MOST)).to_dict("records") for name in SHOWN},
+        counts={name: _count(len(shown[name]), name) for name in SHOWN},
     )
 
 
@@ -155,16 +197,16 @@ def _sections(figures: list[Facts], index: dict[str, int]) -> list[tuple[str, st
     return [row for row in rows if row[2]]
 
 
-def _contents(sections: list[tuple[str, str, list[int]]], has: dict[str, bool]) -> list[tuple[str, str]]:
+def _contents(sections: list[tuple[str, str, list[int]]], profile: bool, race: bool) -> list[tuple[str, str]]:
     """The ids and titles of all sections, in their order."""
     return [
         ("leaderboard", "Leaderboard"),
         ("scores", "Scores"),
         ("robustness", "Robustness"),
         ("ranking", "Ranking"),
-        *([("profile", "Profiles")] if has["time_to_target"] else []),
+        *([("profile", "Profiles")] if profile else []),
         *((id_, title) for id_, title, _ in sections),
-        *([("race", "Race")] if has["race"] else []),
+        *([("race", "Race")] if race else []),
         ("notes", "Caveats"),
         ("run", "What was run"),
     ]

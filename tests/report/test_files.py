@@ -59,14 +59,14 @@ def test_every_format_is_written_for_every_name_of_its_kind(results, tmp_path, g
             ET.parse(path)
 
 
-def test_only_alone_means_png_svg_and_csv(results, tmp_path):
+def test_only_alone_means_svg_and_csv(results, tmp_path):
     results.write(tmp_path, ["ranks", "runs"])
-    assert files(tmp_path) == {"figures/ranks.png", "figures/ranks.svg", "tables/ranks.csv", "tables/runs.csv"}
+    assert files(tmp_path) == {"figures/ranks.svg", "tables/ranks.csv", "tables/runs.csv"}
 
 
 def test_a_page_of_one_figure(results, tmp_path):
     results.write(tmp_path, ["ecdf"], ["html"])
-    assert {name for name in files(tmp_path) if name.startswith("figures")} == {"figures/ecdf.png", "figures/ecdf.svg"}
+    assert {name for name in files(tmp_path) if name.startswith("figures")} == {"figures/ecdf.svg"}
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_the_page_is_offline(page):
 
 def test_figures_and_tables_lie_beside_the_page(page):
     names = {str(path.relative_to(page.parent)) for path in page.parent.rglob("*") if path.is_file()}
-    figures = {f"figures/{name}.{kind}" for name in registry()["figure"] for kind in ("png", "svg")}
+    figures = {f"figures/{name}.svg" for name in registry()["figure"]}
     assert names == {"index.html", *figures, "tables/runs.csv", *(f"tables/{name}.csv" for name in analyses(Results))}
     linked = set(re.findall(r'(?:href|src)="((?:tables|figures)/[^"]+)"', page.read_text()))
     assert {name for name in names if name.startswith("tables/")} <= linked <= names
@@ -116,7 +116,7 @@ def test_a_figure_that_raises_costs_itself_only(results, tmp_path):
     figures = [Figure("bad", "Bad", "never", broken, {}), registry().get("figure", "learning-rate")]
     text = write_report(results, results.tables(), tmp_path, figures, registry()).read_text()
     assert "The figure bad could not be drawn: KeyError" in text
-    assert (tmp_path / "figures/learning-rate.png").exists()
+    assert (tmp_path / "figures/learning-rate.svg").exists()
 
 
 def test_names_are_escaped(tmp_path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf
 
 import numpy as np
@@ -83,6 +84,7 @@ def expected_best(scores: object, k: int | None = None) -> Array:
     return np.array([_weighted(ordered[: K - drawn + 1], _weights(K, drawn)) for drawn in range(1, k + 1)])
 
 
+@lru_cache(4096)
 def _weights(K: int, k: int) -> Array:
     """C(K - i, k - 1) / C(K, k) for i = 1, ..., K - k + 1: k / K, then each from the one before."""
     i = np.arange(1, K - k + 1)

@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 from scipy import stats
-from scipy.special import ndtr, ndtri
+from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 from optibench.errors import InputError
 from optibench.plugin.types import Array
@@ -263,11 +263,12 @@ def t_test_power(n: int, effect: float, alpha: float = 0.05) -> float:
 
     |T| exceeds its critical value, T noncentral t with n - 1 degrees of freedom and noncentrality effect * sqrt(n).
     """
-    critical = stats.t.isf(alpha / 2, n - 1)
-    noncentrality = min(abs(effect) * sqrt(n), 1e4)  # nct fails on larger ones, where the power is 1
-    near = stats.nct.sf(critical, n - 1, noncentrality)
-    far = stats.nct.cdf(-critical, n - 1, noncentrality) if noncentrality < 3 else 0.0  # nil beyond, where nct may fail
-    return float(near + far)
+    critical = -stdtrit(n - 1, alpha / 2)
+    noncentrality = abs(effect) * sqrt(n)
+    if noncentrality > 37:  # the noncentral t fails on larger ones, where the power is 1
+        return 1.0
+    far = nctdtr(n - 1, noncentrality, -critical) if noncentrality < 3 else 0.0  # nil beyond, where it may fail
+    return float(1 - nctdtr(n - 1, noncentrality, critical) + far)
 
 
 def signed_ranks(differences: Array) -> Array:
