@@ -49,7 +49,14 @@ COMPUTED = {
     "scores": ["scores"],
 }
 #: The parts of the page's script, in order: later ones use earlier ones.
-STYLES, SCRIPTS = "page.css", ("statistics.js", "charts.js", "report.js", "figures.js", "races.js")
+STYLES, SCRIPTS = "page.css", tuple(
+    f"{name}.js"
+    for name in (
+        *("text", "markup", "colours", "axes", "charts", "ranks", "relief", "readout", "statistics"),
+        *("page", "address", "field", "leaderboard", "scores", "robustness", "ranking", "profiles", "figures"),
+        *("paths", "basins", "surface", "racemap", "races", "report"),
+    )
+)
 LIBRARY = "vendor/d3.min.js"
 #: The tables that the page shows whole.
 SHOWN = ("leaderboard", "ranks", "pairwise", "tuning", "time_to_target", "stability", "causes")

@@ -201,7 +201,7 @@ def test_limits_of_axes_are_pythons(browser, page, scale):
 
     with opened(browser, page) as tab:
         for values in VALUES:
-            given = tab.evaluate("([values, scale]) => charts.limits([values], scale)", [values, scale])
+            given = tab.evaluate("([values, scale]) => axes.limits([values], scale)", [values, scale])
             ends, words = limits([np.array(values)], scale)
             np.testing.assert_allclose(given["limits"], ends, rtol=1e-9)
             assert tuple(given["ends"]) == words

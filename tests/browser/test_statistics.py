@@ -140,7 +140,7 @@ def test_profiles_of_every_field_equal_pythons(browser, tmp_path, trained, kind)
             x = sorted(frame["x"].unique())
             script = """([shown, kind, x]) => {
               field = compute(shown);
-              return statistics.profile(profileTasks(kind), x);
+              return statistics.profile(profiles.tasks(kind), x);
             }"""
             page = tab.evaluate(script, [shown, kind, x])
             for m, shares in zip(shown, page, strict=True):

@@ -1,238 +1,255 @@
-/* Declared figures, drawn from their encoding: the same series, limits and crosses as the pictures have. */
+"use strict";
+
+// Declared figures, drawn from their encoding: the same series, limits and crosses as the pictures have.
 
 const figures = (() => {
-  const { safe, listing, number } = charts;
-  const chosen = (figure) => (state.figures[figure.name] ??= {});
-  const named = (figure, one) =>
-    typeof one.o === "number"
-      ? { m: one.o, index: one.o, name: methods[one.o].name }
-      : { m: `x${one.c}`, index: one.c, name: String(one.o) };
-  const visible = (facet) => facet.series.filter((one) => typeof one.o !== "number" || !state.hidden.has(one.o));
-  const scaled = (figure, axis) => chosen(figure)[axis] ?? figure[axis].scale;
+  // What a reader has chosen for a figure: an axis's scale, the unit of x, the band or single runs
+
+  const chosen = (figure, key) => state.figures[figure.name]?.[key];
+  const scaleOf = (figure, axis) => chosen(figure, axis) ?? figure[axis].scale;
   const unitOf = (figure) => {
     const units = figure.x.units ?? [];
-    return units.includes(chosen(figure).unit) ? chosen(figure).unit : units[0];
+    return units.includes(chosen(figure, "unit")) ? chosen(figure, "unit") : units[0];
   };
 
-  /** x of a series, or of one of its runs, in a unit. */
-  function inUnit(one, x, unit) {
-    const scale = one.u?.[unit];
-    if (scale === undefined || scale === null) return x;
+  // Series: of a method, by its index, or of anything else, by its name and colour
+
+  const isShown = (series) => typeof series.o !== "number" || !state.hidden.has(series.o);
+  const identity = ({ o, c }) =>
+    typeof o === "number" ? { m: o, index: o, name: methods[o].name } : { m: `x${c}`, index: c, name: String(o) };
+
+  /** x of a series, or of one of its runs, in a unit: by a factor, or by a value for every point. */
+  function inUnit(series, x, unit) {
+    const scale = series.u?.[unit] ?? null;
+    if (scale === null) return x;
     return Array.isArray(scale) ? scale.slice(0, x.length) : x.map((value) => (value === null ? null : value * scale));
   }
 
+  function crossInUnit(series, x, unit) {
+    const scale = series.u?.[unit] ?? null;
+    if (scale === null) return x;
+    return Array.isArray(scale) ? (scale[series.x.indexOf(x)] ?? x) : x * scale;
+  }
+
   /** What `charts.panel` draws of a series. */
-  function drawable(figure, facet, one) {
+  function lineFrom(figure, facet, series) {
     const unit = unitOf(figure);
-    const { m, index, name } = named(figure, one);
-    const x = inUnit(one, one.x, unit);
-    const runs = one.r?.map((run) =>
-      Array.isArray(run[0]) ? { x: inUnit(one, run[0], unit), y: run[1] } : { x: x.slice(0, run.length), y: run },
+    const { m, index, name } = identity(series);
+    const x = inUnit(series, series.x, unit);
+    const runs = series.r?.map((run) =>
+      Array.isArray(run[0]) ? { x: inUnit(series, run[0], unit), y: run[1] } : { x: x.slice(0, run.length), y: run },
     );
-    const crosses = one.cross?.map((at) => crossIn(one, at, unit));
     return {
       m,
       index,
       name,
       x,
-      y: one.y,
-      low: one.l,
-      high: one.h,
+      y: series.y,
+      low: series.l,
+      high: series.h,
       runs,
-      crosses,
-      n: one.r?.length,
-      colour: charts.colour(index),
-      dash: charts.dash(index),
-      ...emphasis(figure, facet, one),
+      n: runs?.length,
+      crosses: series.cross?.map((cross) => crossInUnit(series, cross, unit)),
+      colour: colour(index),
+      dash: dash(index),
+      ...emphasis(figure, facet, series),
     };
   }
 
-  function crossIn(one, at, unit) {
-    const scale = one.u?.[unit];
-    if (scale === undefined || scale === null) return at;
-    return Array.isArray(scale) ? (scale[one.x.indexOf(at)] ?? at) : at * scale;
-  }
-
   /** Of the learning rates, the chosen one is a large dot, and the declared default a ring. */
-  function emphasis(figure, facet, one) {
-    const p = problems.findIndex((problem) => problem.name === facet.name);
-    if (figure.name !== "learning-rate" || p < 0 || typeof one.o !== "number") return {};
-    const nearest = (rate) =>
-      rate ? d3.leastIndex(one.x, (a, b) => Math.abs(Math.log(a / rate)) - Math.abs(Math.log(b / rate))) : -1;
-    return { big: nearest(DATA.lr[p][one.o]), ring: nearest(DATA.defaults[p][one.o]) };
+  function emphasis(figure, facet, series) {
+    const p = problemAt(facet.name);
+    if (figure.name !== "learning-rate" || p < 0 || typeof series.o !== "number") return {};
+    const nearest = (rate) => (rate ? d3.leastIndex(series.x, (x) => Math.abs(Math.log(x / rate))) : -1);
+    return { big: nearest(DATA.lr[p][series.o]), ring: nearest(DATA.defaults[p][series.o]) };
   }
 
   /** The limits as declared for the view as declared; else those of what is shown. */
-  function limitsOf(figure, facet, series) {
-    const [xScale, yScale, unit] = [scaled(figure, "x"), scaled(figure, "y"), unitOf(figure)];
-    const whole = series.length === facet.series.length && yScale === figure.y.scale && xScale === figure.x.scale;
-    if (whole && (!unit || unit === figure.x.units[0])) {
-      const [x, y] = facet.ends ?? [
-        ["", ""],
-        ["", ""],
-      ];
+  function limitsOf(figure, facet, lines) {
+    const [xScale, yScale, unit] = [scaleOf(figure, "x"), scaleOf(figure, "y"), unitOf(figure)];
+    const isWhole = lines.length === facet.series.length && unit === figure.x.units?.[0];
+    if (isWhole && xScale === figure.x.scale && yScale === figure.y.scale) {
+      const [x, y] = facet.ends ?? [];
       return { xLimits: { limits: facet.xlim, ends: x }, yLimits: { limits: facet.ylim, ends: y } };
     }
-    const x = series.flatMap((one) => [one.x, ...(one.runs ?? []).map((run) => run.x)]);
-    const y = series.flatMap((one) => [one.y, one.low ?? [], one.high ?? [], ...(one.runs ?? []).map((run) => run.y)]);
-    return { xLimits: charts.limits(x, xScale), yLimits: charts.limits(y, yScale) };
+    const runs = lines.flatMap((line) => line.runs ?? []);
+    const x = [...lines, ...runs].map((line) => line.x);
+    const y = [...lines, ...runs].flatMap((line) => [line.y, line.low ?? [], line.high ?? []]);
+    return { xLimits: axes.limits(x, xScale), yLimits: axes.limits(y, yScale) };
   }
 
+  // Marks. Each draws one facet of a figure.
+
+  /** Returns the lines that have no name in the panel. */
   function drawLines(figure, facet, host) {
-    const series = visible(facet).map((one) => drawable(figure, facet, one));
-    const { mark } = figure;
-    const runs = chosen(figure).runs === "runs";
+    const { mark, title } = figure;
+    const lines = facet.series.filter(isShown).map((series) => lineFrom(figure, facet, series));
     const xLabel = unitOf(figure) ?? figure.x.label;
-    const made = charts.panel(series, {
-      width: wide(host),
-      xScale: scaled(figure, "x"),
-      yScale: scaled(figure, "y"),
+    const panel = charts.panel(lines, {
+      width: widthOf(host),
+      xScale: scaleOf(figure, "x"),
+      yScale: scaleOf(figure, "y"),
       xLabel,
-      runs,
+      runs: chosen(figure, "runs") === "runs",
       step: mark === "step",
       lines: mark !== "dots",
-      dots: mark === "dots" || facet.series.every((one) => one.x.length <= 15),
+      dots: mark === "dots" || facet.series.every((series) => series.x.length <= 15),
       references: facet.references,
-      label: `${figure.title}, ${facet.name}: ${listing(series.map((one) => charts.clip(one.name, 40)))}`,
-      ...limitsOf(figure, facet, series),
+      label: `${title}, ${facet.name}: ${listing(lines.map((line) => clip(line.name, 40)))}`,
+      ...limitsOf(figure, facet, lines),
     });
-    host.innerHTML = made.svg;
-    if (mark !== "path") charts.readable(host, made, series, xLabel);
+    fill(host, panel.svg);
+    if (mark !== "path") readout.attach(host, panel, lines, xLabel);
+    return panel.named ? [] : lines;
   }
+
+  const rowsOf = (facet) => facet.rows ?? d3.sort(new Set(facet.series.flatMap((series) => series.y))).map(String);
+  const columnsOf = (facet) =>
+    facet.columns ?? d3.sort(new Set(facet.series.flatMap((series) => series.x))).map(String);
 
   /** A table whose cells are coloured by their number. */
   function drawCells(figure, facet, host) {
     const [low, high] = figure.color.limits;
     const cells = new Map();
-    for (const one of facet.series) {
-      one.x.forEach((x, i) => cells.set(`${x} ${one.y[i]}`, { value: one.v[i], text: one.t?.[i] }));
+    for (const { x, y, v, t } of facet.series) {
+      x.forEach((column, i) => {
+        cells.set(`${column} ${y[i]}`, { value: v[i], text: t?.[i] });
+      });
     }
-    const columns = facet.columns ?? d3.sort(new Set(facet.series.flatMap((one) => one.x))).map(String);
-    const rows = facet.rows ?? d3.sort(new Set(facet.series.flatMap((one) => one.y))).map(String);
     const cell = (x, y) => {
-      const { value, text } = cells.get(`${x} ${y}`) ?? {};
-      if (value === undefined || value === null) return `<td class="cell"></td>`;
+      const { value = null, text } = cells.get(`${x} ${y}`) ?? {};
+      if (value === null) return tag("td", { class: "cell" });
       const share = high > low ? (value - low) / (high - low) : 0.5;
-      return `<td class="cell" style="background:${charts.shade(1 - share)};color:${charts.onShade(1 - share)}">${safe(text ?? number(value))}</td>`;
+      return tag("td", { class: "cell", style: shaded(1 - share) }, text ?? number(value));
     };
-    const head = columns.map((name) => `<th scope="col">${safe(charts.clip(name, 16))}</th>`).join("");
-    const body = rows.map(
-      (name, y) =>
-        `<tr><th scope="row">${safe(charts.clip(name, 26))}</th>${columns.map((_, x) => cell(x, y)).join("")}</tr>`,
+    const columns = columnsOf(facet);
+    const heads = [figure.y.label, ...columns.map((name) => clip(name, 16))];
+    const rows = rowsOf(facet).map((name, y) =>
+      tag(
+        "tr",
+        {},
+        rowHead(clip(name, 26)),
+        columns.map((_, x) => cell(x, y)),
+      ),
     );
     host.classList.add("scroll");
-    host.innerHTML = `<table><thead><tr><th scope="col">${safe(figure.y.label)}</th>${head}</tr></thead><tbody>${body.join("")}</tbody></table>`;
+    fill(
+      host,
+      table(
+        {},
+        heads.map((text) => columnHead(text)),
+        rows,
+      ),
+    );
   }
 
   /** A dot with its interval for each row. */
   function drawIntervals(figure, facet, host) {
-    const series = visible(facet);
-    const width = wide(host);
-    const box = { left: Math.min(150, width * 0.35), right: 14, top: 6, bottom: 34, width };
-    const rows = facet.rows ?? d3.sort(new Set(facet.series.flatMap((one) => one.y))).map(String);
-    box.height = box.top + box.bottom + 20 * rows.length;
-    const x = charts.axis(scaled(figure, "x"), facet.xlim, [box.left, width - box.right], facet.ends?.[0]);
+    const width = widthOf(host);
+    const rows = rowsOf(facet);
+    const height = 40 + 20 * rows.length;
+    const box = { left: Math.min(150, width * 0.35), right: 14, top: 6, bottom: 34, width, height };
+    const x = axes.axis(scaleOf(figure, "x"), facet.xlim, [box.left, width - box.right], facet.ends?.[0]);
     const y = (row) => box.top + 20 * row + 10;
-    const blank = Object.assign((value) => value, { ticks: () => [] });
-    let svg = charts.frame(x, blank, box, { x: figure.x.label });
-    for (const value of facet.references ?? [])
-      svg += `<path class="reference" d="M${x(value)} ${box.top}V${box.height - box.bottom}"/>`;
-    rows.forEach((name, row) => {
-      svg += `<text class="label" x="${box.left - 8}" y="${y(row)}" dy="4" text-anchor="end">${safe(charts.clip(name, Math.floor(box.left / 7)))}</text>`;
+    const name = (text, row) =>
+      label(box.left - 8, y(row), "end", clip(text, Math.floor(box.left / 7)), { class: "label", dy: 4 });
+    const interval = (series, i, paint) => {
+      const value = series.x[i];
+      if (value === null) return null;
+      const at = y(facet.rows ? series.y[i] : rows.indexOf(String(series.y[i])));
+      const isKnown = series.l && series.l[i] !== null;
+      const style = { opacity: 0.35, "stroke-linecap": "round" };
+      const circle = { cx: x(value), cy: at, r: 4.5, fill: paint };
+      return [
+        isKnown && stroke(px`M${x(series.l[i])} ${at}H${x(series.h[i])}`, paint, 5, style),
+        tag("circle", circle, tag("title", {}, number(value))),
+      ];
+    };
+    const marks = facet.series.filter(isShown).map((series) => {
+      const { m, index } = identity(series);
+      return tag(
+        "g",
+        { "data-m": m },
+        series.x.map((_, i) => interval(series, i, colour(index))),
+      );
     });
-    for (const one of series) {
-      const { m, index } = named(figure, one);
-      const marks = one.x.map((value, i) => {
-        const at = y(facet.rows ? one.y[i] : rows.indexOf(String(one.y[i])));
-        if (value === null) return "";
-        const span =
-          one.l && one.l[i] !== null
-            ? `<path d="M${x(one.l[i])} ${at}H${x(one.h[i])}" stroke="${charts.colour(index)}" stroke-width="5" opacity="0.35" stroke-linecap="round"/>`
-            : "";
-        return `${span}<circle cx="${x(value)}" cy="${at}" r="4.5" fill="${charts.colour(index)}"><title>${number(value)}</title></circle>`;
-      });
-      svg += `<g data-m="${m}">${marks.join("")}</g>`;
-    }
-    host.innerHTML = `<svg class="chart" viewBox="0 0 ${width} ${box.height}" role="img" aria-label="${safe(figure.title)}">${svg}</svg>`;
+    const references = (facet.references ?? []).map((value) =>
+      tag("path", { class: "reference", d: px`M${x(value)} ${box.top}V${height - box.bottom}` }),
+    );
+    const parts = [axes.horizontal(x, box, figure.x.label), references, rows.map(name), marks];
+    fill(host, chart(width, height, figure.title, parts));
   }
 
-  const DRAW = { cells: drawCells, interval: drawIntervals };
+  const MARKS = { cells: drawCells, interval: drawIntervals }; // all others are lines
+
+  // Figures
 
   function drawFigure(figure, index) {
     const host = find(`#figure-${index} .panels`);
     if (!host || figure.error || host.closest("details:not([open])")) return;
-    figure.facets.forEach((facet, at) =>
-      (DRAW[figure.mark] ?? drawLines)(figure, facet, find(`[data-facet="${at}"]`, host)),
+    const drawFacet = MARKS[figure.mark] ?? drawLines;
+    const unnamed = figure.facets.flatMap(
+      (facet, i) => drawFacet(figure, facet, find(`[data-facet="${i}"]`, host)) ?? [],
     );
+    find(`#figure-${index} .legend`)?.remove();
+    const lines = [...new Map(unnamed.map((line) => [line.m, line])).values()];
+    if (lines.length) host.insertAdjacentHTML("afterend", content(legend(lines)));
   }
 
-  function controls(figure, index) {
-    const host = find(`#figure-${index} .controls`);
-    if (!host || DRAW[figure.mark] || figure.error) return;
-    const add = (key, choices, now) => {
-      const part = host.appendChild(document.createElement("span"));
-      part.setAttribute("role", "group");
-      part.setAttribute("aria-label", `${key} of ${figure.title}`);
-      choose(part, choices, now, (value) => {
-        chosen(figure)[key] = value;
+  /** The switches of a figure: [key, [[value, words], ...], value now]. */
+  function switchesOf(figure) {
+    const switches = [];
+    const { units = [] } = figure.x;
+    if (units.length > 1) switches.push(["unit", units.map((unit) => [unit, unit]), unitOf(figure)]);
+    for (const axis of ["x", "y"]) {
+      if (figure[axis].scale === "logit" || figure.mark === "path") continue;
+      const scales = ["log", "linear"].map((scale) => [scale, `${scale} ${axis}`]);
+      switches.push([axis, scales, scaleOf(figure, axis)]);
+    }
+    if (figure.facets.some((facet) => facet.series.some((series) => series.r?.length))) {
+      const choices = { band: "median and band", runs: "with single runs" };
+      switches.push(["runs", Object.entries(choices), chosen(figure, "runs") ?? "band"]);
+    }
+    return switches;
+  }
+
+  function addSwitches(figure, index) {
+    for (const [key, choices, now] of switchesOf(figure)) {
+      const host = find(`#figure-${index} .controls`).appendChild(document.createElement("span"));
+      host.setAttribute("role", "group");
+      host.setAttribute("aria-label", `${key} of ${figure.title}`);
+      choose(host, choices, now, (value) => {
+        state.figures[figure.name] = { ...state.figures[figure.name], [key]: value };
         drawFigure(figure, index);
         writeAddress();
       });
-    };
-    if (figure.x.units?.length > 1)
-      add(
-        "unit",
-        figure.x.units.map((unit) => [unit, unit]),
-        unitOf(figure),
-      );
-    for (const axis of ["x", "y"]) {
-      if (figure[axis].scale === "logit" || figure.mark === "path") continue;
-      add(
-        axis,
-        [
-          ["log", `log ${axis}`],
-          ["linear", `linear ${axis}`],
-        ],
-        scaled(figure, axis),
-      );
-    }
-    if (figure.facets.some((facet) => facet.series.some((one) => one.r?.length))) {
-      add(
-        "runs",
-        [
-          ["band", "median and band"],
-          ["runs", "with single runs"],
-        ],
-        chosen(figure).runs ?? "band",
-      );
     }
   }
 
-  function panels(figure, index) {
-    const host = find(`#figure-${index} .panels`);
-    if (!host || figure.error) return;
-    host.innerHTML = figure.facets
-      .map((facet, at) => {
-        const p = problems.findIndex((problem) => problem.name === facet.name);
-        const id = figure.name === "loss-curves" && p >= 0 ? ` id="panel-${p}"` : "";
-        const units = `<small>${safe(figure.y.label)}</small>`;
-        return `<div class="card"${id}><div class="head"><h3>${safe(facet.name)}</h3>${units}</div><div data-facet="${at}"></div></div>`;
-      })
-      .join("");
+  /** A card for every facet, to be drawn into. */
+  function addCards(figure, index) {
+    const cards = figure.facets.map((facet, i) => {
+      const p = problemAt(facet.name);
+      const id = figure.name === "loss-curves" && p >= 0 && `panel-${p}`;
+      const head = tag("div", { class: "head" }, tag("h3", {}, facet.name), tag("small", {}, figure.y.label));
+      return tag("div", { class: "card", id }, head, tag("div", { "data-facet": i }));
+    });
+    fill(find(`#figure-${index} .panels`), cards);
   }
 
-  return {
-    connect() {
-      DATA.figures.forEach((figure, index) => {
-        panels(figure, index);
-        controls(figure, index);
-        find(`#figure-${index}`)
-          ?.closest("details")
-          ?.addEventListener("toggle", () => drawFigure(figure, index));
-      });
-    },
-    drawAll() {
-      DATA.figures.forEach(drawFigure);
-    },
-  };
+  function connect() {
+    DATA.figures.forEach((figure, index) => {
+      if (!find(`#figure-${index} .panels`) || figure.error) return;
+      addCards(figure, index);
+      if (!MARKS[figure.mark]) addSwitches(figure, index);
+      const fold = find(`#figure-${index}`).closest("details");
+      fold?.addEventListener("toggle", () => drawFigure(figure, index));
+    });
+  }
+
+  function draw() {
+    DATA.figures.forEach(drawFigure);
+  }
+
+  return { connect, draw };
 })();

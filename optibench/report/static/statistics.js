@@ -1,5 +1,7 @@
-/* The statistics of the methods that are shown, by the definitions of optibench/analysis: tests hold both equal.
-   Arrays in, arrays out. A table is replicates x methods: null without a run, Infinity for a run that did not finish. */
+"use strict";
+
+// The statistics of the methods that are shown, by the definitions of optibench/analysis: tests hold both equal.
+// Arrays in, arrays out. A table is replicates x methods: null without a run, Infinity for a run that did not finish.
 
 const statistics = (() => {
   const ALPHA = 0.05;
@@ -7,7 +9,6 @@ const statistics = (() => {
   const EXACT = 50; // up to so many differences p is exact
   const sum = (values) => values.reduce((a, b) => a + b, 0);
   const present = (value) => value !== null && value !== undefined;
-  const finite = (value) => present(value) && Number.isFinite(value);
 
   /** Ranks from 1, equal values sharing their average. */
   function ranks(values) {
@@ -38,7 +39,10 @@ const statistics = (() => {
   /** The larger by the smaller of two positive scores, with the sign of a - b. */
   function ratio(a, b) {
     if (a === b) return 0;
-    const size = finite(a) === finite(b) ? Math.min(Math.max(a, b) / Math.min(a, b), Number.MAX_VALUE) : Infinity;
+    const size =
+      Number.isFinite(a) === Number.isFinite(b)
+        ? Math.min(Math.max(a, b) / Math.min(a, b), Number.MAX_VALUE)
+        : Infinity;
     return a < b ? -size : size;
   }
 
@@ -139,7 +143,7 @@ const statistics = (() => {
 
   const families = (problems) => (problems > 1 ? 2 : 1);
   const positive = (table) => {
-    const values = table.flat().filter(finite);
+    const values = table.flat().filter(Number.isFinite);
     return values.length > 0 && values.every((value) => value > 0);
   };
 
@@ -246,7 +250,7 @@ const statistics = (() => {
 
   /** The gap that divides outcomes of two kinds, and the loss in its middle; none if there is no clear one. */
   function gap(column, logarithmic) {
-    const values = column.filter(finite).sort((a, b) => a - b);
+    const values = column.filter(Number.isFinite).sort((a, b) => a - b);
     const x = logarithmic ? values.map(Math.log) : values;
     const n = x.length;
     let best = 0;
@@ -261,11 +265,11 @@ const statistics = (() => {
 
   /** The loss that divides solved from unsolved replicates; null where all outcomes are of one kind. */
   function solvedBelow(columns) {
-    const values = columns.flat().filter(finite);
+    const values = columns.flat().filter(Number.isFinite);
     const logarithmic = values.length > 0 && values.every((value) => value > 0);
     const gaps = columns.map((column) => gap(column, logarithmic)).filter(Boolean);
     if (gaps.length) return gaps.sort((a, b) => b[0] - a[0] || a[1] - b[1])[0][1];
-    return columns.some((column) => column.length && kinds(column.length, column.filter(finite).length))
+    return columns.some((column) => column.length && kinds(column.length, column.filter(Number.isFinite).length))
       ? Infinity
       : null;
   }
@@ -276,7 +280,8 @@ const statistics = (() => {
     const below = solvedBelow(columns.filter((column) => column.length));
     const rows = columns.map((column) => ({
       score: column.length ? lowerMedian(column) : null,
-      solved: below === null ? null : column.filter((v) => finite(v) && v <= below).length / (column.length || 1),
+      solved:
+        below === null ? null : column.filter((v) => Number.isFinite(v) && v <= below).length / (column.length || 1),
     }));
     const less = (a, b) => (below !== null && a.solved !== b.solved ? a.solved > b.solved : a.score < b.score);
     for (const row of rows)
@@ -300,7 +305,9 @@ const statistics = (() => {
       if (!problems.has(p)) continue;
       const rows = hits.map((row) => field.map((m) => row[m])).filter((row) => row.every(present));
       if (kind === "ecdf") {
-        for (const row of rows) row.forEach((hit, m) => columns[m].push(hit));
+        columns.forEach((column, m) => {
+          column.push(...rows.map((row) => row[m]));
+        });
         continue;
       }
       const costs = field.map((_, m) => lowerMedian(rows.map((row) => row[m])));
@@ -316,31 +323,22 @@ const statistics = (() => {
   /** The share of tasks that a method solves within each limit: performance, data or ecdf. */
   function profile(columns, limits) {
     return columns.map((values) => {
-      const solved = values.filter(finite).sort((a, b) => a - b);
+      const solved = values.filter(Number.isFinite).sort((a, b) => a - b);
       return limits.map((limit) => d3.bisectRight(solved, limit) / values.length);
     });
   }
 
   return {
-    ALPHA,
     beyond,
     claims,
     complete,
     erfc,
-    families,
     groups,
-    holm,
     improvement,
     letters,
-    lowerMedian,
     meanRanks,
-    pairsOf,
-    places,
-    positive,
     present,
     profile,
-    ranks,
-    signedRankP,
     standing,
     tasks,
   };
