@@ -141,5 +141,5 @@ const leaderboard = (() => {
     };
   }
 
-  return { connect, draw, keys: COLUMNS.map((column) => column.key) };
+  return { id: "leaderboard", connect, draw, keys: COLUMNS.map((column) => column.key) };
 })();

@@ -87,5 +87,5 @@ const profiles = (() => {
     );
   }
 
-  return { connect, draw, kinds: Object.keys(KINDS), tasks };
+  return { id: "profile", connect, draw, kinds: Object.keys(KINDS), tasks };
 })();

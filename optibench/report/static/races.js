@@ -234,5 +234,5 @@ const races = (() => {
     begin();
   }
 
-  return { connect, draw, view };
+  return { id: "race", connect, draw, view };
 })();

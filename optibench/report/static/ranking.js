@@ -75,5 +75,5 @@ const ranking = (() => {
     return `Over ${over} ${pairs} differ significantly.${chosen}`;
   }
 
-  return { draw };
+  return { id: "ranking", draw };
 })();

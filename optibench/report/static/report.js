@@ -2,8 +2,9 @@
 
 // The report page: what is drawn again when the field changes, and the bar of methods above.
 
-/** The sections that depend on the field; those that have controls connect them. */
-const SECTIONS = [leaderboard, scores, ranking, profiles, figures, races];
+/** The sections that depend on the field, those that the page has; those that have controls connect them. */
+const isThere = ({ id }) => !id || document.getElementById(id) !== null;
+const SECTIONS = [leaderboard, scores, ranking, profiles, figures, races].filter(isThere);
 
 function update() {
   field = compute(d3.range(methods.length).filter((m) => !state.hidden.has(m)));
@@ -73,7 +74,7 @@ function connectResize() {
   addEventListener("resize", () => {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      for (const section of [ranking, profiles, figures, races]) section.draw();
+      for (const section of SECTIONS) if (section !== leaderboard && section !== scores) section.draw();
     }, 150);
   });
 }
@@ -85,7 +86,7 @@ function start() {
   connectTheme();
   connectHighlight();
   connectResize();
-  robustness.draw();
+  if (isThere(robustness)) robustness.draw();
   for (const section of SECTIONS) section.connect?.();
   update();
   window.ready = performance.now();

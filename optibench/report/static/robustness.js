@@ -35,5 +35,5 @@ const robustness = (() => {
     return `${leads}; ${changed}. All ${methods.length} methods are compared here.`;
   }
 
-  return { draw };
+  return { id: "robustness", draw };
 })();

@@ -43,5 +43,5 @@ const scores = (() => {
     return `On ${on} one method is significantly better than all others${names}.`;
   }
 
-  return { draw };
+  return { id: "scores", draw };
 })();
