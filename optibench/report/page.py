@@ -49,13 +49,14 @@ COMPUTED = {
     "scores": ["scores"],
 }
 #: The parts of the page's script, in order: later ones use earlier ones.
-STYLES, SCRIPTS = "page.css", tuple(
-    f"{name}.js"
-    for name in (
-        *("text", "markup", "colours", "axes", "charts", "ranks", "relief", "readout", "statistics"),
-        *("page", "address", "field", "leaderboard", "scores", "robustness", "ranking", "profiles", "figures"),
-        *("paths", "basins", "surface", "racemap", "races", "report"),
-    )
+STYLES = "page.css"
+SCRIPTS = (
+    *("text.js", "markup.js", "colours.js", "statistics.js"),
+    *("axes.js", "charts.js", "ranks.js", "relief.js", "readout.js"),
+    *("page.js", "address.js", "field.js"),
+    *("leaderboard.js", "scores.js", "robustness.js", "ranking.js", "profiles.js", "figures.js"),
+    *("paths.js", "basins.js", "surface.js", "racemap.js", "races.js"),
+    "report.js",
 )
 LIBRARY = "vendor/d3.min.js"
 #: The tables that the page shows whole.

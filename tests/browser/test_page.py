@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from pages import opened, results_of
+from pages import curved, opened, results_of
 
 import optibench as ob
 from optibench.report.facts import number
@@ -291,6 +291,26 @@ def test_sixty_methods_fit(browser, tmp_path):
         assert tab.evaluate(OVERLAPS) == []
         tab.click("#chips .chip >> nth=59")
         assert "59 of 60 methods" in tab.inner_text("#field")
+
+
+@pytest.mark.parametrize(("methods", "named"), [(6, True), (24, False)])
+def test_names_that_do_not_fit_into_a_panel_stand_in_a_legend_where_the_chips_are_not_in_sight(
+    browser, tmp_path, methods, named
+):
+    rng = np.random.default_rng(0)
+    tables = {f"p{i}": {f"method{k:02d}": list(rng.lognormal(k / 10, 1, 4)) for k in range(methods)} for i in range(2)}
+    with opened(browser, curved(tables).report(tmp_path)) as tab:
+        legends = "all('#curves .legend').map(e => [e.children.length, e.getClientRects().length])"
+        assert (tab.locator("#panel-0 svg text.label").count() > 0) == named
+        assert tab.evaluate(legends) == ([] if named else [[methods, 0]])
+        tab.emulate_media(media="print")
+        assert tab.evaluate(legends) == ([] if named else [[methods, 1]])
+        tab.emulate_media(media="screen")
+        tab.set_viewport_size({"width": 400, "height": 900})
+        tab.wait_for_timeout(400)
+        assert tab.evaluate(legends) == ([] if named else [[methods, 1]])
+        tab.click("#chips .chip >> nth=0")
+        assert tab.evaluate(legends) == ([] if named else [[methods - 1, 1]])
 
 
 # Races

@@ -18,7 +18,7 @@ function writeAddress() {
   }
 }
 
-/** Sets the state by the address; what it does not know, it leaves out. `sorts` and `profiles`: the values there are. */
+/** Sets the state by the address, without what is unknown. `sorts` and `profiles`: the values that there are. */
 function readAddress(sorts, profiles) {
   const text = location.hash.slice(1);
   if (!text.includes("=")) return; // the name of a section

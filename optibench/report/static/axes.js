@@ -30,21 +30,21 @@ const axes = (() => {
     const { forward, backward, has, middle } = SCALES[scale];
     let low = Infinity;
     let high = -Infinity;
-    let [zero, negative, one, more] = [false, false, false, false];
+    let [least, most] = [Infinity, -Infinity]; // of all numbers, and low and high of those that the scale has
     for (const values of arrays) {
       for (const raw of values) {
         if (!Number.isFinite(raw)) continue;
         const value = Math.min(LARGEST, Math.max(-LARGEST, raw));
-        if (value <= 0) [zero, negative] = [true, negative || value < 0];
-        if (value >= 1) [one, more] = [true, more || value > 1];
+        least = Math.min(least, value);
+        most = Math.max(most, value);
         if (!has(value)) continue;
         low = Math.min(low, forward(value));
         high = Math.max(high, forward(value));
       }
     }
     if (low > high) low = high = forward(middle);
-    const below = scale === "linear" || !zero ? "" : negative ? "≤ 0" : "0";
-    const above = scale !== "logit" || !one ? "" : more ? "≥ 1" : "1";
+    const below = scale === "linear" || least > 0 ? "" : least < 0 ? "≤ 0" : "0";
+    const above = scale !== "logit" || most < 1 ? "" : most > 1 ? "≥ 1" : "1";
     let padding = PADDING * (high - low);
     if (padding <= 1e-12 * Math.max(Math.abs(low), Math.abs(high)))
       padding = scale === "linear" ? Math.abs(low) / 2 || 0.5 : ROOM;

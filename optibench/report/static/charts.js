@@ -17,7 +17,7 @@ const charts = (() => {
     return labels;
   }
 
-  /** Names beside the ends of lines, with leaders; lines that end in one point share a label. Null if they do not fit. */
+  /** Names beside the ends of lines; lines that end in one point share a label. Null if they do not fit. */
   function endLabels(series, { x, y, box }) {
     const ends = series.flatMap((line) => lastPoint(line, x, y));
     const joined = d3.groups(ends, (end) => `${end.x} ${end.y}`).map(([, lines]) => ({ ...lines[0], lines }));
@@ -49,8 +49,10 @@ const charts = (() => {
   }
 
   /** One panel. `series`: [{m, name, colour, dash, x, y, low, high, runs, crosses, big, ring}], x and y of one length;
-      `options`: width, height, xScale, yScale, xLimits, yLimits, xLabel, label, room, step, dots, lines, runs, references.
-      Returns the SVG, the axes for whoever reads values out of it, and whether the names of the lines stand in it. */
+      `big` and `ring`: indices of points that are marked. `options`: width, height, xScale, yScale, xLimits, yLimits,
+      xLabel, label (for readers who do not see it), room (for names), step, dots, lines, runs, references.
+      Returns {svg, x, y, box, named}: the axes are for whoever reads values out of it, and `named` says whether the
+      names stand at the ends of the lines. */
   function panel(series, options) {
     const { width, height = 230, xScale = "linear", yScale = "linear" } = options;
     const crossed = series.some((line) => line.crosses?.length);
@@ -104,7 +106,7 @@ const charts = (() => {
     return { svg, x, y, box, named: labels !== null };
   }
 
-  /** The band, single runs, line and dots of one of the series. */
+  /** The band, single runs, line and dots of a series. */
   function drawn(line, x, y, options) {
     const points = line.x.map((value, i) => [value, line.y[i], i]).filter((point) => Number.isFinite(point[0]));
     const curve = options.step ? d3.curveStepAfter : d3.curveLinear;

@@ -1,7 +1,7 @@
 "use strict";
 
-// Paths of methods on a problem of two parameters. Rules and problem run here, from the formulas that their own code was
-// traced to (CODE, at the end of the scripts); what could not be traced has the path that was recorded.
+// Paths of methods on a problem of two parameters. Rules and problem run here, by the formulas that were traced from
+// their own code (CODE, which follows these scripts); what could not be traced has the path that was recorded.
 // A path is a list of points [x, y, loss, step].
 
 const paths = (() => {

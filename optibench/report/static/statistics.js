@@ -129,8 +129,7 @@ const statistics = (() => {
       const k = table[0]?.length ?? 0;
       const square = (fill) => Array.from({ length: k }, () => new Array(k).fill(fill));
       const tests = { n: square(0), p: square(1), adjusted: square(1), wins: square(false), needed };
-      for (const row of rows.filter((one) => one.index === index)) {
-        const { i, j, n, p, side, adjusted = 1 } = row;
+      for (const { i, j, n, p, side, adjusted = 1 } of rows.filter((row) => row.index === index)) {
         tests.n[i][j] = tests.n[j][i] = n;
         tests.p[i][j] = tests.p[j][i] = p;
         tests.adjusted[i][j] = tests.adjusted[j][i] = adjusted;
@@ -178,7 +177,7 @@ const statistics = (() => {
     }
     return sets.map((set) => [...set]);
   }
-  const without = (set, member) => new Set([...set].filter((one) => one !== member));
+  const without = (set, member) => new Set([...set].filter((other) => other !== member));
 
   /** The groups of every method as letters, in the order of `order`, such as mean ranks. */
   function letters(wins, order) {
@@ -227,7 +226,8 @@ const statistics = (() => {
     });
   }
 
-  /** Beyond these problems: ranks of median scores, Kendall's W and Nemenyi's critical difference (`unit`: for n = 1). */
+  /** Beyond these problems: ranks of median scores, Kendall's W and Nemenyi's critical difference; `unit`: of one
+      problem, by the number of methods. */
   function beyond(tables, unit) {
     const kept = everywhere(tables).map((table) => table.filter((row) => row.every(present)));
     const n = kept.length;
@@ -274,7 +274,8 @@ const statistics = (() => {
       : null;
   }
 
-  /** Of every method on a problem {rank, score, solved}: by the median, where outcomes are bimodal by the share solved. */
+  /** {rank, score, solved} of every method on a problem: ranked by the median, but where outcomes are bimodal first by
+      the share of solved replicates. */
   function standing(table) {
     const columns = (table[0] ?? []).map((_, m) => table.map((row) => row[m]).filter(present));
     const below = solvedBelow(columns.filter((column) => column.length));
@@ -284,8 +285,8 @@ const statistics = (() => {
         below === null ? null : column.filter((v) => Number.isFinite(v) && v <= below).length / (column.length || 1),
     }));
     const less = (a, b) => (below !== null && a.solved !== b.solved ? a.solved > b.solved : a.score < b.score);
-    for (const row of rows)
-      row.rank = row.score === null ? null : 1 + rows.filter((o) => o.score !== null && less(o, row)).length;
+    const better = (row) => rows.filter((other) => other.score !== null && less(other, row));
+    for (const row of rows) row.rank = row.score === null ? null : 1 + better(row).length;
     return rows;
   }
 
