@@ -169,7 +169,7 @@ class Stored:
             for run in row["runs"]
         ]
         frame = pd.DataFrame(rows, columns=["tuning", "problem", "optimizer", "id"])
-        if not frame["id"].isin(self.runs["id"]).any():
+        if {*self.runs["id"]}.isdisjoint(frame["id"]):
             return best_so_far(self.runs)
         runs = self.runs.drop(columns="problem").rename(columns={"optimizer": "label"})
         return frame.merge(runs, on="id", how="inner")
@@ -250,7 +250,9 @@ def _runs_and_points(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, p
     A retry replaces a crash.
     """
     retried = frame["status"].isin(["crashed", "timeout"])
-    frame = frame[~retried | ~frame["id"].isin(frame.loc[~retried, "id"])].drop_duplicates("id", keep="last")
+    if retried.any():
+        frame = frame[~retried | ~frame["id"].isin(frame.loc[~retried, "id"])]
+    frame = frame.drop_duplicates("id", keep="last")
     measured = [name for name in frame if name.startswith((FINAL, UNMEASURED, CURVE, INSTRUMENT))]
     frame = frame.drop(columns=[name for name in measured if frame[name].isna().all()])  # of metrics of other runs
     lists = [name for name in frame if name.startswith((CURVE, INSTRUMENT))]
@@ -334,7 +336,8 @@ def fits(value: object, kind: Any) -> bool:
     """Whether plain data has this type; a whole number is a float too, and True is no number."""
     origin, inside = get_origin(kind), get_args(kind)
     if origin is list:
-        return isinstance(value, list) and all(fits(item, inside[0]) for item in value)
+        plain = isinstance(value, list) and inside[0] is str and {*map(type, value)} <= {str}  # long lists of ids
+        return plain or (isinstance(value, list) and all(fits(item, inside[0]) for item in value))
     if origin is dict:
         return isinstance(value, dict) and all(fits(item, inside[1]) for item in value.values())
     if origin in (Union, UnionType):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from optibench.analysis.comparison import Compared
 
 #: So many single runs of a method are drawn behind its median: those of the first seeds.
-SINGLE = 8
+SINGLE = 6
 QUARTILES = {0.25: "low", 0.5: "median", 0.75: "high"}
 
 
