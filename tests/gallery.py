@@ -39,7 +39,8 @@ def main(folder=None):
 
 def picture(browser, page, name, size, theme="light", section=None, scale=1.5):
     """A screenshot of the top of the page, or of one section."""
-    tab = browser.new_page(viewport={"width": size[0], "height": size[1]}, color_scheme=theme, device_scale_factor=scale)
+    view = {"width": size[0], "height": size[1]}
+    tab = browser.new_page(viewport=view, color_scheme=theme, device_scale_factor=scale)
     tab.goto(page.as_uri())
     tab.wait_for_timeout(1500)
     place = tab.locator(section) if section else tab
