@@ -230,6 +230,21 @@ def test_a_declared_figure_has_the_series_limits_and_crosses_of_its_picture(brow
                 assert facet["crosses"] == sum(len(one.crosses) for one in panel.series)
 
 
+def test_single_runs_stay_within_their_panel(browser, page):
+    script = """() => all("#curves svg.chart").flatMap(svg => {
+      const frame = find(".axis", svg).getAttribute("d");
+      const [, left, bottom, right] = frame.match(/M([\\d.]+) ([\\d.]+)H([\\d.]+)/).map(Number);
+      const paths = all("g[data-m] > path", svg).map(p => p.getAttribute("d")).filter(d => !d.includes("l6 6"));
+      const places = paths.flatMap(d => [...d.matchAll(/([\\d.-]+),([\\d.-]+)/g)]);
+      const pixels = places.map(([, x, y]) => [Number(x), Number(y)]);
+      return pixels.filter(([x, y]) => x < left - 1 || x > right + 1 || y < 0 || y > bottom + 1);
+    })"""
+    with opened(browser, page) as tab:
+        tab.click("#curves [data-value=runs]")
+        assert tab.evaluate("all('#curves svg.chart g[data-m] path[stroke-width=\"0.7\"]').length") > 0
+        assert tab.evaluate(script) == []
+
+
 # Little, odd and much
 
 ODD = [

@@ -64,15 +64,16 @@ const figures = (() => {
     return { big: nearest(DATA.lr[p][series.o]), ring: nearest(DATA.defaults[p][series.o]) };
   }
 
-  /** The limits as declared for the view as declared; else those of what is shown. */
+  /** The limits as declared for the view as declared; else those of what is shown, single runs only where they are. */
   function limitsOf(figure, facet, lines) {
     const [xScale, yScale, unit] = [scaleOf(figure, "x"), scaleOf(figure, "y"), unitOf(figure)];
-    const isWhole = lines.length === facet.series.length && unit === figure.x.units?.[0];
+    const hasRuns = chosen(figure, "runs") === "runs";
+    const isWhole = !hasRuns && lines.length === facet.series.length && unit === figure.x.units?.[0];
     if (isWhole && xScale === figure.x.scale && yScale === figure.y.scale) {
       const [x, y] = facet.ends ?? [];
       return { xLimits: { limits: facet.xlim, ends: x }, yLimits: { limits: facet.ylim, ends: y } };
     }
-    const runs = lines.flatMap((line) => line.runs ?? []);
+    const runs = lines.flatMap((line) => (hasRuns || !line.x.length ? (line.runs ?? []) : []));
     const x = [...lines, ...runs].map((line) => line.x);
     const y = [...lines, ...runs].flatMap((line) => [line.y, line.low ?? [], line.high ?? []]);
     return { xLimits: axes.limits(x, xScale), yLimits: axes.limits(y, yScale) };
