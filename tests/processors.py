@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
         told = {"OPENBLAS_CORETYPE": kernel, "OPENBLAS_NUM_THREADS": str(threads)}
         if found and not vectors:
             told["NPY_DISABLE_CPU_FEATURES"] = " ".join(found)
-        command = [sys.executable, "-P", "-m", "pytest", "-q", *(arguments or TESTS)]
+        command = [sys.executable, "-P", "-m", "pytest", "-q", "-n", "2", *(arguments or TESTS)]
         if subprocess.run(command, env={**os.environ, **told}).returncode:
             failed.append(name)
     print("\n".join(f"FAILED: {name}" for name in failed) or "the same under every processor")

@@ -96,7 +96,9 @@ def test_an_animation_shows_every_frame_and_ends_with_the_last(monkeypatch):
 def test_a_gif_is_written_and_named(command):
     status, out, err = command(*RACE, "--gif", "race.gif")
     assert (status, err) == (0, "") and re.search(r"^race.gif: \d+ frames, \d+ kB$", out, re.MULTILINE)
-    assert "▀" not in out and "adam" in out and Image.open("race.gif").format == "GIF"
+    assert "▀" not in out and "adam" in out
+    with Image.open("race.gif") as image:
+        assert image.format == "GIF"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a stand-in for ffmpeg that is a script")

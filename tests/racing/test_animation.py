@@ -22,11 +22,11 @@ def race():
 
 
 def frames(path: Path) -> list[np.ndarray]:
-    image = Image.open(path)
     pictures = []
-    for index in range(image.n_frames):
-        image.seek(index)
-        pictures.append(np.asarray(image.convert("RGB")).astype(int))
+    with Image.open(path) as image:
+        for index in range(image.n_frames):
+            image.seek(index)
+            pictures.append(np.asarray(image.convert("RGB")).astype(int))
     return pictures
 
 
@@ -38,11 +38,12 @@ def test_a_gif_has_every_frame_the_same_bytes_and_is_small(race, tmp_path):
     assert len(shown) == len(race.frames)
     for index in (0, len(shown) // 2, -1):  # but for the palette
         assert np.abs(shown[index] - picture.rgb(race.frames[index])).mean() < 4
-    image, total = Image.open(path), 0
-    for index in range(image.n_frames):
-        image.seek(index)
-        total += image.info["duration"]
-    assert image.info["loop"] == 0 and 7000 < total < 9000
+    total = 0
+    with Image.open(path) as image:
+        for index in range(image.n_frames):
+            image.seek(index)
+            total += image.info["duration"]
+        assert image.info["loop"] == 0 and 7000 < total < 9000
 
 
 def test_a_frame_shows_the_path_so_far_and_does_not_depend_on_those_before(race):
