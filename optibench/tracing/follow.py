@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.types import Option
 from optibench.tracing.assignments import Assigned, followed, functions
-from optibench.tracing.graph import Formula, Node, const, current
+from optibench.tracing.graph import Formula, Node, const, current, selected
 from optibench.tracing.rules import STEP, Symbolic, Traced, explored, trace_rule
 from optibench.tracing.source import NoSource, Statement, statements
 from optibench.tracing.symbols import nodes
@@ -54,15 +56,16 @@ class Way:
 class Followed:
     """A rule that was followed.
 
-    ``formula``: ``lines``, with the arguments of ``step``, gives the number of the way taken, then its new values,
-    flat.
-    ``written``: the statements by function and first line; none where the source is not known.
+    ``step`` is its formula in the nodes of ``ways``; ``lines``, with the same arguments, gives the number of the way
+    taken, then its new values, flat. ``written``: the statements by function and first line; none where the source is
+    not known.
     """
 
     optimizer: Optimizer
     traced: Traced
     ways: tuple[Way, ...]
-    formula: Formula
+    step: Formula
+    lines: Formula
     written: Mapping[tuple[int, int], Statement]
 
 
@@ -80,13 +83,16 @@ def follow_rule(optimizer: Optimizer, options: Mapping[str, Option] | None = Non
     begins = {(place, line): first for (place, first), one in written.items() for line in range(first, one.last + 1)}
 
     def step() -> list[Node]:
-        _, assigned = followed(optimizer, rule.step)
+        after, assigned = followed(optimizer, rule.step)
         values = _values(assigned, begins)
         ways.append(Way(dict(current().questions), values))
-        return [const(float(len(ways) - 1)), *(node for value in values if value.is_new for node in value.nodes)]
+        new = (node for value in values if value.is_new for node in value.nodes)
+        return [*after, const(float(len(ways) - 1)), *new]
 
-    formula = explored("lines", STEP, step)
-    return Followed(optimizer, traced, tuple(ways), formula, written)
+    whole = explored("step", STEP, step)
+    width = WIDTH + sum(int(np.prod(shape)) for shape in traced.state.values())
+    parts = selected(whole, "step", lambda end: end[:width]), selected(whole, "lines", lambda end: end[width:])
+    return Followed(optimizer, traced, tuple(ways), *parts, written)
 
 
 def _values(assigned: Sequence[Assigned], begins: Mapping[tuple[int, int], int]) -> tuple[Value, ...]:

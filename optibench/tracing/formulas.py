@@ -86,7 +86,7 @@ def _rights(
 ) -> tuple[dict[Key, Right], Mapping[Node, str | None]]:
     """The right-hand sides of one way, and its conditions as markup; ``assigned``: the line that first assigns it."""
     scope, rights = Scope(symbols), dict[Key, Right]()
-    for name, flat in _inputs(found, way).items():
+    for name, flat in inputs_of(found, way).items():
         scope.bind(name, flat, before=name == "w" or name in found.optimizer.state)
     at_first = scope.names()
     for value in way.values:
@@ -112,7 +112,7 @@ def _rights(
     return rights, {condition: mathml(condition, names) for condition in way.answers}
 
 
-def _inputs(found: Followed, way: Way) -> dict[str, tuple[Node, ...]]:
+def inputs_of(found: Followed, way: Way) -> dict[str, tuple[Node, ...]]:
     """The arguments of the step by name, as the nodes that the rule was called with."""
     made: dict[tuple[object, ...], Node] = {}
     for value in way.values:

@@ -91,4 +91,4 @@ def step_lines(optimizer: Optimizer, options: Mapping[str, Option] | None = None
     """The values after each line, as JavaScript. Raises Untraceable."""
     found = follow_rule(optimizer, options)
     ways = tuple(tuple(Place(one.key, one.name, one.shape) for one in way.values if one.is_new) for way in found.ways)
-    return StepLines(javascript(found.formula), ways)
+    return StepLines(javascript(found.lines), ways)

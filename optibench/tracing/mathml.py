@@ -6,7 +6,7 @@ coordinate only are a sum sign, and the root of a sum of squares is a norm.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import inf, isnan
 
@@ -75,7 +75,7 @@ def mathml(node: Node, names: Names) -> str | None:
     return Writer(names, {}).piece(node).markup
 
 
-def size(node: Node, names: Names, most: int) -> int:
+def size(node: Node, names: Container[Node], most: int) -> int:
     """How many symbols a formula takes, counted up to ``most``: a shared node is written wherever it is used."""
     total = 1
     for parent in () if node in names else node.parents:
