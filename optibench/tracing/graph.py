@@ -9,7 +9,7 @@ Nothing here knows in what language a formula is written.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -300,6 +300,44 @@ def _ordered(end: Choice | tuple[Node, ...], known: frozenset[Node]) -> Block:
         return Block(wanted, end)
     known = known.union(wanted)
     return Block(wanted, Choice(end.condition, _ordered(end.then.end, known), _ordered(end.otherwise.end, known)))
+
+
+def selected(formula: Formula, name: str, choose: Callable[[tuple[Node, ...]], tuple[Node, ...]]) -> Formula:
+    """The formula of some of the values only."""
+
+    def chosen(end: Choice | tuple[Node, ...]) -> Choice | tuple[Node, ...]:
+        if not isinstance(end, Choice):
+            return choose(end)
+        then, otherwise = (Block((), chosen(side.end)) for side in (end.then, end.otherwise))
+        return Choice(end.condition, then, otherwise)
+
+    return Formula(name, formula.arguments, _ordered(chosen(formula.body.end), frozenset()))
+
+
+def substituted(formula: Formula, by: Mapping[Node, Node]) -> Formula:
+    """The formula with each of these nodes replaced by one that it is computed from."""
+    made: dict[Node, Node] = {}
+
+    def again(part: object) -> object:
+        return tuple(map(again, part)) if isinstance(part, tuple) else made[part] if isinstance(part, Node) else part
+
+    def remade(end: Choice | tuple[Node, ...]) -> Choice | tuple[Node, ...]:
+        for node in needed((end.condition,) if isinstance(end, Choice) else end, frozenset(made)):
+            args = tuple(map(again, node.args))
+            if node in by:
+                made[node] = made[by[node]]
+            elif node.op in OPERATIONS:
+                made[node] = apply(node.op, *args)  # type: ignore[arg-type]  # the arguments of operations are nodes
+            else:
+                made[node] = _made(node.op, *args)
+        if not isinstance(end, Choice):
+            return tuple(made[node] for node in end)
+        condition, sides = made[end.condition], [Block((), remade(side.end)) for side in (end.then, end.otherwise)]
+        return Choice(condition, *sides) if condition.value is None else sides[not condition.value].end
+
+    with recording(Trace({}, [])):
+        end = remade(formula.body.end)
+    return Formula(formula.name, formula.arguments, _ordered(end, frozenset()))
 
 
 def needed(wanted: Iterable[Node], known: frozenset[Node] = frozenset()) -> tuple[Node, ...]:

@@ -89,10 +89,10 @@ def trace_problem(problem: Problem) -> Traced:
         loss, g = problem.value_grad(_array("w", (1, 2)))
         return [*nodes(loss), *nodes(g)]
 
-    return Traced({"value_grad": _explored("value_grad", ("w",), value_grad)})
+    return Traced({"value_grad": explored("value_grad", ("w",), value_grad)})
 
 
-def _explored(name: str, arguments: tuple[str, ...], function: Callable[[], Iterable[Node]]) -> Formula:
+def explored(name: str, arguments: tuple[str, ...], function: Callable[[], Iterable[Node]]) -> Formula:
     """`explore`, with every failure of the function as Untraceable: on symbols, what is wrong is that it has none."""
     with kept():
         try:
@@ -108,47 +108,62 @@ def _array(name: str, shape: tuple[int, ...], begin: int = 0) -> Symbols:
     return shaped([given(name, begin + i) for i in range(int(np.prod(shape)))], shape)
 
 
-def _rule(optimizer: Optimizer, options: Mapping[str, Option], width: int, fixed: Mapping[str, float]) -> Traced:
-    blocks = blocks_of(w=(width,))
-    shapes: dict[str, tuple[int, ...]] = {}
+@dataclass(frozen=True, eq=False)
+class Symbolic:
+    """A rule and symbols for all that it is supplied with: one run, one block of ``width`` parameters."""
 
-    def hyperparameters() -> Facts:
-        return {
-            name: symbols([[const(fixed[name]) if name in fixed else given("h", name)]])
-            for name in optimizer.hyperparameters
-        }
+    optimizer: Optimizer
+    options: Mapping[str, Option]
+    width: int
+    fixed: Mapping[str, float]
+    #: The shape of each state, without the axis of runs; known once `start` has run.
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
-    def state() -> list[Symbols]:
-        sizes = [int(np.prod(shape)) for shape in shapes.values()]
-        begins = np.cumsum([0, *sizes])
-        return [_array("s", (1, *shape), int(begin)) for shape, begin in zip(shapes.values(), begins, strict=False)]
-
-    def start() -> list[Node]:
-        w = _array("w", (1, width))
-        initial = optimizer.initial_state(w, blocks=blocks, **hyperparameters(), **options)
-        shapes.update({name: array.shape[1:] for name, array in zip(optimizer.state, initial, strict=True)})
+    def start(self) -> list[Node]:
+        """The flat state before the first step."""
+        rule, w = self.optimizer, _array("w", (1, self.width))
+        initial = rule.initial_state(w, blocks=blocks_of(w=(self.width,)), **self._hyperparameters(), **self.options)
+        self.shapes.update({name: array.shape[1:] for name, array in zip(rule.state, initial, strict=True)})
         return [node for array in initial for node in nodes(array)]
 
-    def step() -> list[Node]:
-        before = [_array("w", (1, width)), *state()]
-        supply = _supply(width) | {"blocks": blocks} | dict(zip(("w", *optimizer.state), before, strict=True))
-        arguments = (supply[name] for name in optimizer.arguments)
-        after = as_tuple(optimizer.rule(*arguments, **hyperparameters(), **options))
+    def step(self) -> list[Node]:
+        """The new w, then the new flat state."""
+        rule, before = self.optimizer, [_array("w", (1, self.width)), *self._state()]
+        names = ("w", *rule.state)
+        supply = _supply(self.width) | {"blocks": blocks_of(w=(self.width,))} | dict(zip(names, before, strict=True))
+        arguments = (supply[name] for name in rule.arguments)
+        after = as_tuple(rule.rule(*arguments, **self._hyperparameters(), **self.options))
         if len(after) != len(before):
             raise Untraceable(f"it returned {len(after)} values; its signature declares {len(before)}")
-        for name, new, old in zip(("w", *optimizer.state), after, before, strict=True):
+        for name, new, old in zip(names, after, before, strict=True):
             if np.shape(new) != old.shape:
                 raise Untraceable(f"it returned {name} with shape {np.shape(new)}; it must be {old.shape}")
         return [node for array in after for node in nodes(array)]
 
-    def solution() -> Sequence[Node]:
-        assert optimizer.solution is not None
-        return nodes(optimizer.solution(_array("w", (1, width)), *state()))
+    def solution(self) -> Sequence[Node]:
+        assert self.optimizer.solution is not None
+        return nodes(self.optimizer.solution(_array("w", (1, self.width)), *self._state()))
 
-    formulas = {"start": _explored("start", ("w", "h"), start), "step": _explored("step", STEP, step)}
+    def _hyperparameters(self) -> Facts:
+        return {
+            name: symbols([[const(self.fixed[name]) if name in self.fixed else given("h", name)]])
+            for name in self.optimizer.hyperparameters
+        }
+
+    def _state(self) -> list[Symbols]:
+        sizes = [int(np.prod(shape)) for shape in self.shapes.values()]
+        begins = np.cumsum([0, *sizes])
+        return [
+            _array("s", (1, *shape), int(begin)) for shape, begin in zip(self.shapes.values(), begins, strict=False)
+        ]
+
+
+def _rule(optimizer: Optimizer, options: Mapping[str, Option], width: int, fixed: Mapping[str, float]) -> Traced:
+    rule = Symbolic(optimizer, options, width, fixed)
+    formulas = {"start": explored("start", ("w", "h"), rule.start), "step": explored("step", STEP, rule.step)}
     if optimizer.solution is not None:
-        formulas["solution"] = _explored("solution", ("w", "s", "h"), solution)
-    return Traced(formulas, fixed, shapes)
+        formulas["solution"] = explored("solution", ("w", "s", "h"), rule.solution)
+    return Traced(formulas, fixed, rule.shapes)
 
 
 def _supply(width: int) -> Facts:
