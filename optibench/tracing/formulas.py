@@ -10,11 +10,11 @@ import numpy as np
 
 from optibench.tracing.follow import Followed, Value, Way
 from optibench.tracing.graph import Node
-from optibench.tracing.mathml import MOST_SYMBOLS, Named, alike, cases, math, mathml, size
+from optibench.tracing.mathml import MOST_SYMBOLS, Named, alike, bracketed, cases, math, mathml, size
 from optibench.tracing.notation import Symbol, notation
 
 #: A formula with more cases than this is not readable.
-MOST_CASES = 4
+MOST_CASES = 8
 #: Function, line and name.
 Key = tuple[int, int, str]
 
@@ -35,11 +35,7 @@ def formulas(found: Followed, marks: Mapping[str, Symbol] | None = None) -> dict
     used = {value.name for way in found.ways for value in way.values}
     symbols = notation({*used, *found.optimizer.hyperparameters, *found.optimizer.state, "w", "g", "t", "loss"})
     symbols |= marks or {}
-    assigned: dict[tuple[int, str], int] = {}
-    for value in (value for way in found.ways for value in way.values if value.how == "local"):
-        place = value.function, value.name
-        assigned[place] = min(value.line, assigned.get(place, value.line))
-    ways = [_rights(found, way, symbols, assigned) for way in found.ways]
+    ways = [_rights(found, way, symbols) for way in found.ways]
     keys = dict.fromkeys(key for rights, _ in ways for key in rights)
     written: dict[Key, str | None] = {}
     for key in keys:
@@ -82,20 +78,20 @@ class Scope:
 
 
 def _rights(
-    found: Followed, way: Way, symbols: Mapping[str, Symbol], assigned: Mapping[tuple[int, str], int]
+    found: Followed, way: Way, symbols: Mapping[str, Symbol]
 ) -> tuple[dict[Key, Right], Mapping[Node, str | None]]:
-    """The right-hand sides of one way, and its conditions as markup; ``assigned``: the line that first assigns it."""
+    """The right-hand sides of one way, and its conditions as markup."""
     scope, rights = Scope(symbols), dict[Key, Right]()
     for name, flat in inputs_of(found, way).items():
         scope.bind(name, flat, before=name == "w" or name in found.optimizer.state)
-    at_first = scope.names()
+    at_first, skipped = scope.names(), _skipped(found, way)
     for value in way.values:
-        # State that another way has assigned by now is read under its new name here too.
-        for (function, name), line in assigned.items():
-            flat = scope.present.get(name, ())
-            if function == value.function and line < value.line and scope.is_before(flat):
-                scope.bind(name, flat)
         name, statement = value.name, found.written.get((value.function, value.line))
+        # After an `if` that is not taken, state that it would have assigned is read under its new name here too.
+        for other, (depth, line) in skipped.items():
+            flat = scope.present.get(other, ())
+            if statement and statement.depth < depth and statement.first > line and scope.is_before(flat):
+                scope.bind(other, flat)
         if scope.present.get(name) == value.nodes:
             continue
         if not value.is_new:
@@ -110,6 +106,17 @@ def _rights(
         scope.bind(name, value.nodes)
     names = {**scope.names(), **at_first}
     return rights, {condition: mathml(condition, names) for condition in way.answers}
+
+
+def _skipped(found: Followed, way: Way) -> dict[str, tuple[int, int]]:
+    """The names that other ways assign and this one does not: the depth and line of the first such statement."""
+    mine = {value.name for value in way.values if value.how == "local"}
+    skipped: dict[str, tuple[int, int]] = {}
+    for value in (value for other in found.ways for value in other.values if value.how == "local"):
+        statement = found.written.get((value.function, value.line))
+        if statement and value.name not in mine:
+            skipped.setdefault(value.name, (statement.depth, statement.first))
+    return skipped
 
 
 def inputs_of(found: Followed, way: Way) -> dict[str, tuple[Node, ...]]:
@@ -140,7 +147,7 @@ def _right(value: Value, name: str, names: Mapping[Node, Named], symbols: Mappin
         return Right(None)
     again = any(names[leaf].symbol == symbols[name] and not names[leaf].before for leaf in leaves(first, names))
     drawn = first not in names and first.op == "item" and first.parents[0].op == "draw"
-    return Right(mathml(first, names), "←" if again else "∼" if drawn else "=")
+    return Right(bracketed(first, names), "←" if again else "∼" if drawn else "=")
 
 
 def leaves(node: Node, names: Mapping[Node, Named]) -> Iterator[Node]:
@@ -166,4 +173,5 @@ def _merged(ways: Sequence[tuple[Way, Right | None, Mapping[Node, str | None]]],
     if then.markup is None or otherwise.markup is None or condition is None:
         return Right(None)
     sign = "=" if then.sign == otherwise.sign == "=" else "←"
-    return Right(cases([(then.markup, condition), (otherwise.markup, None)]), sign)
+    markup = cases([(then.markup, condition), (otherwise.markup, None)])
+    return Right(markup if markup.count("<mtr>") <= MOST_CASES else None, sign)

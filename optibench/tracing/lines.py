@@ -69,6 +69,8 @@ def lesson_lines(optimizer: Optimizer, options: Mapping[str, Option] | None = No
     if optimizer.solver:
         return Lesson((), "an external solver takes its own steps and has no formula")
     written = functions(optimizer)
+    if not written:
+        return Lesson((), f"the rule of '{optimizer.name}' is not a Python function")
     try:
         parts = [statements(function) for function in written]
     except NoSource as error:

@@ -15,8 +15,8 @@ from optibench.tracing.notation import Symbol, symbol
 
 #: A formula with more symbols than this is not readable.
 MOST_SYMBOLS = 90
-#: How tightly an operation holds its arguments together; in parentheses where more is asked for.
-COMPARISON, SUM, NEGATIVE, PRODUCT, POWER, ATOM = range(6)
+#: How tightly an operation holds its arguments together; in parentheses where more is asked for. BIG is the sum sign.
+COMPARISON, SUM, NEGATIVE, BIG, PRODUCT, POWER, ATOM = range(7)
 INFIX = {
     **{"add": ("+", SUM), "subtract": ("−", SUM), "multiply": ("", PRODUCT), "remainder": ("mod", PRODUCT)},
     **{"greater": ("&gt;", COMPARISON), "less": ("&lt;", COMPARISON), "equal": ("=", COMPARISON)},
@@ -75,6 +75,12 @@ def mathml(node: Node, names: Names) -> str | None:
     return Writer(names, {}).piece(node).markup
 
 
+def bracketed(node: Node, names: Names) -> str | None:
+    """The same; a condition that is a value stands in brackets, which are 1 where it holds and 0 elsewhere."""
+    markup = mathml(node, names)
+    return fenced(markup, "[", "]") if markup and node.is_condition and node not in names else markup
+
+
 def size(node: Node, names: Container[Node], most: int) -> int:
     """How many symbols a formula takes, counted up to ``most``: a shared node is written wherever it is used."""
     total = 1
@@ -108,12 +114,12 @@ def fenced(markup: str, left: str = "(", right: str = ")") -> str:
 
 def cases(rows: Sequence[tuple[str, str | None]]) -> str:
     """A brace: a value and its condition a row; the last may have none."""
+    cell = '<mtd style="text-align: left">'  # browsers ignore `columnalign`
+    ends = ("<mtext>if\u00a0</mtext>" + condition if condition else "<mtext>else</mtext>" for _, condition in rows)
     cells = "".join(
-        f"<mtr><mtd>{value}</mtd><mtd>{f'<mtext>if&nbsp;</mtext>{condition}' if condition else '<mtext>else</mtext>'}"
-        "</mtd></mtr>"
-        for value, condition in rows
-    ).replace("&nbsp;", "\u00a0")
-    return f'<mrow><mo stretchy="true">{{</mo><mtable columnalign="left left">{cells}</mtable></mrow>'
+        f"<mtr>{cell}{value}</mtd>{cell}{end}</mtd></mtr>" for (value, _), end in zip(rows, ends, strict=True)
+    )
+    return f'<mrow><mo stretchy="true">{{</mo><mtable>{cells}</mtable></mrow>'
 
 
 def number(value: float | bool | None) -> Piece:
@@ -171,7 +177,9 @@ class Writer:
         sign, level = INFIX[node.op]
         first, second = node.parents
         left, right = self.piece(first), self.piece(second)
-        tighter = level + (node.op == "subtract" or level == COMPARISON or right.level == NEGATIVE)
+        tighter = level + (node.op == "subtract" or level == COMPARISON)
+        if right.level == NEGATIVE:
+            tighter = max(level, BIG)
         after = right.at(tighter)
         if not sign:
             dot = left.last or right.first
@@ -183,21 +191,23 @@ class Writer:
         for first, second in (node.parents, node.parents[::-1]):
             if first not in self.names and is_zero(first):
                 return self.piece(second)
-        terms = self._terms(node)
-        if self._is_sum(terms):
-            return Piece(f"<mrow><mo>∑</mo>{self.piece(terms[0]).at(PRODUCT)}</mrow>", NEGATIVE)
+        term = self._summand(node)
+        if term is not None:
+            return Piece(f"<mrow><mo>∑</mo>{self.piece(term).at(PRODUCT)}</mrow>", BIG)
         return self._infix(node)
 
-    def _terms(self, node: Node) -> list[Node]:
-        """The terms of a sum that is written from left to right."""
-        if node.op != "add" or node in self.names:
-            return [node]
-        first, second = node.parents
-        return [*self._terms(first), second]
+    def _summand(self, node: Node) -> Node | None:
+        """The first term of a sum over coordinates, which is added from left to right; None of any other sum."""
+        if node in self.names or node.op != "add":
+            return None
+        rest, last = node.parents
+        while not self._is_other(rest, last) and rest.op == "add" and self._is_other(rest.parents[1], last):
+            rest = rest.parents[0]
+        return rest if self._is_other(rest, last) else None
 
-    def _is_sum(self, terms: Sequence[Node]) -> bool:
-        """Whether terms differ in their coordinate only."""
-        return len({*terms}) == len(terms) > 1 and all(alike(terms[0], term, self.names) for term in terms)
+    def _is_other(self, a: Node, b: Node) -> bool:
+        """Whether two nodes differ in their coordinate only."""
+        return a is not b and alike(a, b, self.names)
 
     # Arrays of zeros and ones give a number the shape of another: ``1 + 0 * loss`` is written as 1.
 
@@ -226,17 +236,25 @@ class Writer:
 
     def _sqrt(self, node: Node) -> Piece:
         (inside,) = node.parents
-        terms = self._terms(inside)
-        if self._is_sum(terms) and terms[0] not in self.names and (base := squared(terms[0])) is not None:
+        term = self._summand(inside)
+        if term is not None and term not in self.names and (base := squared(term)) is not None:
             return Piece(fenced(self.piece(base).markup, "‖", "‖"))
         return Piece(f"<msqrt>{self.piece(inside).markup}</msqrt>")
 
     def _square(self, node: Node) -> Piece:
-        return Piece(f"<msup>{self.piece(node.parents[0]).at(ATOM)}<mn>2</mn></msup>", POWER)
+        return self._raised(node.parents[0], "<mn>2</mn>")
 
     def _power(self, node: Node) -> Piece:
-        base, exponent = node.parents
-        return Piece(f"<msup>{self.piece(base).at(ATOM)}<mrow>{self.piece(exponent).markup}</mrow></msup>", POWER)
+        return self._raised(node.parents[0], self.piece(node.parents[1]).markup)
+
+    def _raised(self, node: Node, exponent: str) -> Piece:
+        base = self.piece(node)
+        inside = base.markup.removeprefix("<msub>")
+        if node in self.names and inside != base.markup and base.markup.endswith("</msub>"):
+            return Piece(
+                f"<msubsup>{inside.removesuffix('</msub>')}<mrow>{exponent}</mrow></msubsup>", POWER, base.first
+            )
+        return Piece(f"<msup>{base.at(ATOM)}<mrow>{exponent}</mrow></msup>", POWER, base.first)
 
     def _exp(self, node: Node) -> Piece:
         return Piece(f"<msup><mi>e</mi><mrow>{self.piece(*node.parents).markup}</mrow></msup>", POWER)
@@ -260,7 +278,7 @@ class Writer:
 
     def _extreme(self, node: Node) -> Piece:
         """The extreme of two numbers, or of an array's coordinates."""
-        same = self._is_sum(node.parents)
+        same = self._is_other(*node.parents)
         return self._called(FUNCTIONS[node.op], node.parents[:1] if same else node.parents)
 
     def _where(self, node: Node) -> Piece:
@@ -280,7 +298,7 @@ class Writer:
             held = replace(self, known={**known, condition: True})
             rows.append((held.piece(then).markup, inside.piece(condition).markup))
             known[condition], rest = False, otherwise
-        return Piece(cases([*rows, (replace(self, known=known).piece(rest).markup, None)]), POWER)
+        return Piece(cases([*rows, (replace(self, known=known).piece(rest).markup, None)]), SUM)
 
     def _from_outside(self, node: Node) -> Piece:
         """What a function of the loop gives: a gradient, loss or Hessian product at other points, or noise."""
@@ -293,7 +311,7 @@ class Writer:
             mark = "<msup><mo>∇</mo><mn>2</mn></msup><mi>f</mi>"
         after = f"<mo>&#8290;</mo>{vector[0].at(PRODUCT)}" if vector else ""
         level = PRODUCT if vector else ATOM
-        return Piece(f"<mrow>{mark}<mo>&#8289;</mo>{fenced(point.markup)}{after}</mrow>", level)
+        return Piece(f"<mrow>{mark}<mo>&#8289;</mo>{fenced(point.markup)}{after}</mrow>", level, WORD)
 
 
 def is_zero(node: Node) -> bool:

@@ -57,13 +57,14 @@ class Statement:
 
 def statements(function: AnyFunction) -> list[Statement]:
     """The statements of a function's body, without its docstring. Raises NoSource."""
+    name = getattr(function, "__name__", type(function).__name__)
     try:
         lines, begin = inspect.getsourcelines(function)
         logical = [*_logical(lines)]
     except (OSError, TypeError):
-        raise NoSource(f"the source of '{function.__name__}' is not in a file") from None
+        raise NoSource(f"the source of '{name}' is not in a file") from None
     except (tokenize.TokenError, SyntaxError):
-        raise NoSource(f"the source of '{function.__name__}' is not a function of its own") from None
+        raise NoSource(f"the source of '{name}' is not a function of its own") from None
     heads = [i for i, (_, depth, _) in enumerate(logical) if not depth]
     body = [line for line in logical[heads[-1] + 1 :] if line[1]]
     if not body:  # a lambda, or all on the line of `def`

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from optibench.plugin.registry import registry
-from optibench.tracing import PRELUDE, Untraceable, javascript, trace_problem, trace_rule
+from optibench.tracing import PRELUDE, Untraceable, evaluate, javascript, step_lines, trace_problem, trace_rule
+from optibench.tracing.follow import follow_rule
 from optibench.tracing.graph import OPERATIONS, apply, explore, given, number
 from optibench.verify.formula import SETTINGS, STEPS, TOLERANCE, VALLEY, deviation, drawn, moved, path
 
@@ -153,3 +154,22 @@ def test_the_javascript_of_a_problem_gives_its_loss_and_gradient(page, problem):
         loss, g = problem.value_grad(w[None])
         sensitivity = partial(moved, traced.formulas["value_grad"], {"w": w})
         assert deviation(np.array(numbers, float), np.concatenate([loss, g[0]]), sensitivity) <= TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["adam", "momentum", "sophia", "soap", "sam+adam"])
+def test_the_values_after_each_line_are_those_of_numpy(page, name):
+    rule, lines = FOUND.get("optimizer", name), follow_rule(FOUND.get("optimizer", name)).lines
+    walk = path(rule, drawn(rule, {}, 1)[0], steps=12)
+    valley = javascript(trace_problem(VALLEY).formulas["value_grad"]).replace("value_grad", "valley", 1)
+    steps = [{"given": plain(step.given), "noise": step.noise.tolist()} for step in walk.steps]
+    found = page.evaluate(
+        "steps => {\n" + "\n".join([PRELUDE, valley, ENV, step_lines(rule).script]) + "\n"
+        "return steps.map(({given: {w, g, t, s, h, loss, f_min}, noise: drawn}) => {\n"
+        "  noise = drawn;\n"
+        "  return lines(w, g, t, s, h, loss, f_min, env);\n"
+        "}); }",
+        steps,
+    )
+    for step, values in zip(walk.steps, found, strict=True):
+        expected = evaluate(lines, step.given, step.env())
+        assert deviation(np.array(values, float), expected, lambda: moved(lines, step.given, step)) <= TOLERANCE  # noqa: B023
