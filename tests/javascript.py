@@ -20,7 +20,8 @@ def main(arguments):
         print("skipped: npm is not installed, so the page's JavaScript is not linted")
         return 0
     what = ["check", "--write"] if "--write" in arguments else ["ci"]
-    where = [f"--config-path={HERE / 'biome.json'}", str(HERE.parent / "optibench" / "report" / "static")]
+    static = [str(HERE.parent / "optibench" / part / "static") for part in ("report", "teaching")]
+    where = [f"--config-path={HERE / 'biome.json'}", *static]
     return subprocess.run([npx, "--yes", BIOME, *what, "--colors=off", *where], cwd=HERE.parent).returncode
 
 

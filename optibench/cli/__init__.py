@@ -15,6 +15,7 @@ VERBS = {
     "report": "write the report of a results folder again, or of a table",
     "analyse": "print the results of a folder or a table: verdict and tables",
     "replicate": "run an experiment again on fresh seeds, and say which claims come out again",
+    "explain": "write a page that explains an optimizer line by line, and lets you step through it",
     "race": "let optimizers race on a problem of two parameters, in the terminal or into an animation",
     "list": "list registered plugins, one line each",
     "plugins": "list where plugins come from, and which failed to load",

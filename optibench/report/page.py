@@ -55,7 +55,7 @@ SCRIPTS = (
     *("axes.js", "charts.js", "ranks.js", "relief.js", "readout.js"),
     *("page.js", "address.js", "field.js"),
     *("leaderboard.js", "scores.js", "robustness.js", "ranking.js", "profiles.js", "figures.js"),
-    *("paths.js", "basins.js", "surface.js", "racemap.js", "races.js"),
+    *("environment.js", "paths.js", "basins.js", "surface.js", "racemap.js", "races.js"),
     "report.js",
 )
 LIBRARY = "vendor/d3.min.js"
@@ -160,8 +160,8 @@ def render(
     data = page_data(results, comparison, tables) | {"figures": _embedded(figures, placed), "races": raced}
     return _template().render(
         name=results.experiment.get("name", "results"),
-        style=_static(STYLES),
-        scripts=[_static(LIBRARY), *map(_static, SCRIPTS), str(scripts)],
+        style=static(STYLES),
+        scripts=[static(LIBRARY), *map(static, SCRIPTS), str(scripts)],
         data=to_json(data),
         whole=not extent.sections,
         shown=extent.sections or [id_ for id_, _ in contents],
@@ -257,7 +257,7 @@ def _protocol(results: Compared) -> str:
 
 
 @lru_cache
-def _static(name: str) -> str:
+def static(name: str) -> str:
     """A style sheet or script of the page."""
     return (files("optibench.report") / "static" / name).read_text(encoding="utf-8").strip()
 

@@ -35,8 +35,11 @@ class Scripts:
         self.texts: list[str] = []
 
     def add(self, traced: Traced) -> int:
-        names = [*traced.formulas]
         script = "\n".join([traced.script, *([traced.solution] if traced.solution else [])])
+        return self.add_text(script, [*traced.formulas])
+
+    def add_text(self, script: str, names: list[str]) -> int:
+        """The index of a script that defines functions of these names."""
         text = f"(() => {{\n{script}\nreturn {{ {', '.join(names)} }};\n}})()"
         if text not in self.texts:
             self.texts.append(text)

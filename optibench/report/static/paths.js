@@ -11,21 +11,6 @@ const paths = (() => {
 
   const isTraced = (race, entry) => Boolean(CODE[entry.rule] && CODE[race.valueGrad] && !entry.reason);
 
-  /** What a rule may ask for beside the gradient that it is given. */
-  function environment(valueGrad) {
-    const grad = (w) => valueGrad(w).slice(1);
-    const h = 1e-5;
-    return {
-      grad,
-      value: (w) => [valueGrad(w)[0]],
-      hessian_product: (w, v) => {
-        const [after, before] = [1, -1].map((sign) => grad(w.map((x, i) => x + sign * h * v[i])));
-        return after.map((x, i) => (x - before[i]) / (2 * h));
-      },
-      normal: () => [0, 0], // rules that draw numbers are not traced for a race
-    };
-  }
-
   /** The path of a traced method, one point a step, until it leaves the numbers; `factor`: on its learning rate. */
   function follow(race, entry, start, factor, steps) {
     const { factors, minimum } = race;

@@ -1,0 +1,1 @@
+"""Pages that teach a plugin from its own code."""
