@@ -1,7 +1,8 @@
-"""optibench explain NAME: the page that teaches an optimizer, from its own code."""
+"""optibench explain NAME: the page that teaches a plugin, from its own code."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -10,15 +11,17 @@ from optibench.cli.options import find, plugin_options
 
 
 @click.command("explain")
-@click.argument("name", metavar="OPTIMIZER")
-@click.option("--out", metavar="FILE", help="The page.  [default: explain-OPTIMIZER.html]")
+@click.argument("name", metavar="NAME")
+@click.option("--kind", metavar="TYPE", help="What NAME is, where several plugin types have it.")
+@click.option("--out", metavar="FILE", help="The page.  [default: explain-NAME.html]")
 @plugin_options
-def command(name: str, out: str | None, folders: tuple[str, ...], modules: tuple[str, ...]) -> None:
-    """Write a page that explains OPTIMIZER line by line, and lets you step through it; `sam+adam` is one too.
+def command(name: str, kind: str | None, out: str | None, folders: tuple[str, ...], modules: tuple[str, ...]) -> None:
+    """Write a page that explains the optimizer NAME line by line, and lets you step through it.
 
-    The formulas, the numbers and what the page runs come from the code of the rule itself.
+    `sam+adam` is an optimizer too. The formulas, the numbers and what the page runs come from the code of the rule.
     """
     registry = find(folders, modules)
-    from optibench.teaching.page import write_rule
+    from optibench.teaching.pages import write_page
 
-    click.echo(f"page: {write_rule(name, Path(out or f'explain-{name}.html'), registry)}")
+    path = Path(out or f"explain-{re.sub(r'[^\w.+-]', '_', name)[:100]}.html")
+    click.echo(f"page: {write_page(name, path, registry, kind)}")

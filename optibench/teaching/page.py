@@ -6,17 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
 
 import jinja2
 
-from optibench.errors import StoreError
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.registry import Registry
 from optibench.report.data import to_json
 from optibench.report.page import LIBRARY, static
-from optibench.runner.store import write_whole
-from optibench.teaching.rule import RulePage, rule_page
+from optibench.teaching.rule import rule_page
 from optibench.tracing.lineage import Change
 from optibench.tracing.worked import Row
 
@@ -40,19 +37,9 @@ class Link:
     is_self: bool
 
 
-def write_rule(name: str, path: Path, registry: Registry) -> Path:
-    """Write the page of an optimizer; returns its path. StoreError where it cannot be written."""
-    text = render(rule_page(name, registry), registry)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode())
-    except OSError as error:
-        raise StoreError(f"cannot write the page to '{path}': {error.strerror}; choose another file") from error
-    return path
-
-
-def render(page: RulePage, registry: Registry) -> str:
-    """The text of the page."""
+def optimizer_page(name: str, registry: Registry) -> str:
+    """The page of an optimizer, or of a wrapped one. UnknownName if there is no such rule."""
+    page = rule_page(name, registry)
     rule, numbers = page.rule, page.numbers
     return _template().render(
         name=rule.name,
