@@ -23,5 +23,6 @@ def command(name: str, kind: str | None, out: str | None, folders: tuple[str, ..
     registry = find(folders, modules)
     from optibench.teaching.pages import write_page
 
-    path = Path(out or f"explain-{re.sub(r'[^\w.+-]', '_', name)[:100]}.html")
+    stem = re.sub(r"[^\w.+-]", "_", name)[:100]
+    path = Path(out or f"explain-{stem}.html")
     click.echo(f"page: {write_page(name, path, registry, kind)}")
