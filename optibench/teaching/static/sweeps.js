@@ -5,16 +5,17 @@
 const sweeps = (() => {
   const RATES = d3.range(61).map((k) => 10 ** (-4 + k / 12));
   const [COLUMNS, ROWS] = [30, 20];
+  const LEAST = 1e-16;
   const { steps } = DATA;
   let second = null; // the hyperparameter beside the learning rate
 
   const hasRate = () => "lr" in lab.rule.h;
   const others = () => lab.rule.knobs.filter(({ name }) => name !== "lr");
 
-  /** How far above the lowest loss that is known. */
+  /** How far above the lowest loss that is known; what is below LEAST is as good as there. */
   const gap = (loss) => {
     const least = lab.problem().minimum ?? d3.min(labMap.landOf(lab.problem()).values.filter(Number.isFinite));
-    return Math.max(loss - Math.min(least, 0), 0);
+    return Math.max(loss - Math.min(least, 0), LEAST);
   };
 
   function draw() {
@@ -68,7 +69,7 @@ const sweeps = (() => {
       const h = { ...lab.view.h, lr: rate(i), [second]: value(j) };
       return walk.end(lab.rule, lab.problem(), lab.start(), h, steps);
     });
-    const known = losses.filter(Number.isFinite).map((loss) => Math.log10(Math.max(gap(loss), 1e-16)));
+    const known = losses.filter(Number.isFinite).map((loss) => Math.log10(gap(loss)));
     const scale = d3.scaleLinear(known.length ? d3.extent(known) : [0, 1], [0, 1]).clamp(true);
     const cells = losses.map((loss, k) => {
       const [i, j] = [k % COLUMNS, Math.floor(k / COLUMNS)];
@@ -78,7 +79,7 @@ const sweeps = (() => {
         width: wide + 0.5,
         height: tall + 0.5,
       };
-      const fillIn = loss === Infinity ? "url(#hatch)" : shade(scale(Math.log10(Math.max(gap(loss), 1e-16))));
+      const fillIn = loss === Infinity ? "url(#hatch)" : shade(scale(Math.log10(gap(loss))));
       return tag("rect", { ...place, fill: fillIn });
     });
     const hatch = tag(
