@@ -213,7 +213,7 @@ def _report(folder: Path, registry: Registry, quiet: bool) -> Path:
         for line in results.compare().caveats:
             click.echo(f"note: {line}")
     _failures(results.runs)
-    return results.report(figures=list(registry["figure"].values()))
+    return results.report(known=registry)
 
 
 def say_failures(folder: Path) -> None:

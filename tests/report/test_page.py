@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import math
 import re
 
@@ -148,3 +149,19 @@ def test_unequal_budgets_are_said_under_the_headline_and_equal_ones_nowhere(resu
     line = "Budgets differ: with the same 10 steps, sam+adam spent 20 evaluations per run on quadratic"
     headline = text.index(unequal.verdict()["sentence"][0])
     assert 0 < text.index(line) - headline - len(unequal.verdict()["sentence"][0]) < 5  # right below it
+
+
+def test_a_plugin_s_own_rule_races_on_the_page_of_the_run_that_loaded_it(command, tmp_path):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "mine.py").write_text(
+        "from optibench import hookimpl, optimizer\n\n\n@optimizer\ndef mine(w, g, *, lr=0.001):\n"
+        '    """Mine."""\n    return w - lr * g\n\n\n@hookimpl\ndef optibench_optimizers():\n    return [mine]\n'
+    )
+    arguments = ["--problem", "rosenbrock", "--optimizer", "mine,gd", "--seeds", 1, "--steps", 9, "--lr", "1e-3"]
+    for call in (["run", *arguments, "--workers", 1, "--out", "x"], ["report", "x"]):
+        status, _, err = command(*call, "--plugins", str(folder))
+        assert status == 0, err
+        data = re.search(r'id="data">(.*?)</script>', (tmp_path / "x/index.html").read_text())[1]
+        (race,) = json.loads(data.replace("1e999", "null"))["races"]
+        assert [entry["reason"] for entry in race["entries"]] == ["", ""]
