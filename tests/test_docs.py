@@ -71,6 +71,11 @@ def test_the_page_on_the_command_line_works_from_top_to_bottom(command):
         assert (Path(folder) / "index.html").exists()
 
 
+def test_the_page_on_the_report_works_from_top_to_bottom(command):
+    follow((ROOT / "docs/report.md").read_text(), command)
+    assert Path("page.html").exists() and Path("paper/figures/ranks.pdf").exists() and Path("ranks.pdf").exists()
+
+
 def test_pages_hold_no_block_that_no_test_runs():
     for page in PAGES:
         assert {language for language, _ in BLOCK.findall(page.read_text())} <= {"python", "console", "toml", "sh"}, (
