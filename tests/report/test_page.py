@@ -158,7 +158,20 @@ def test_a_plugin_s_own_rule_races_on_the_page_of_the_run_that_loaded_it(command
         "from optibench import hookimpl, optimizer\n\n\n@optimizer\ndef mine(w, g, *, lr=0.001):\n"
         '    """Mine."""\n    return w - lr * g\n\n\n@hookimpl\ndef optibench_optimizers():\n    return [mine]\n'
     )
-    arguments = ["--problem", "rosenbrock", "--optimizer", "mine", "--optimizer", "gd", "--seeds", 1, "--steps", 9, "--lr", "1e-3"]
+    arguments = [
+        "--problem",
+        "rosenbrock",
+        "--optimizer",
+        "mine",
+        "--optimizer",
+        "gd",
+        "--seeds",
+        1,
+        "--steps",
+        9,
+        "--lr",
+        "1e-3",
+    ]
     for call in (["run", *arguments, "--workers", 1, "--out", "x"], ["report", "x"]):
         status, _, err = command(*call, "--plugins", str(folder))
         assert status == 0, err
