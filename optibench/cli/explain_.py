@@ -14,15 +14,31 @@ from optibench.cli.options import find, plugin_options
 @click.argument("name", metavar="NAME")
 @click.option("--kind", metavar="TYPE", help="What NAME is, where several plugin types have it.")
 @click.option("--out", metavar="FILE", help="The page.  [default: explain-NAME.html]")
+@click.option("--measure/--no-measure", default=True, help="Compare an optimizer with its parent.  [default: measure]")
+@click.option(
+    "--results", metavar="DIR", default="reports/explain", help="Where that is kept.  [default: reports/explain]"
+)
+@click.option("--workers", type=int, metavar="N", help="Number of worker processes.  [default: one per core]")
 @plugin_options
-def command(name: str, kind: str | None, out: str | None, folders: tuple[str, ...], modules: tuple[str, ...]) -> None:
+def command(
+    name: str,
+    kind: str | None,
+    out: str | None,
+    measure: bool,
+    results: str,
+    workers: int | None,
+    folders: tuple[str, ...],
+    modules: tuple[str, ...],
+) -> None:
     """Write a page that explains the optimizer NAME line by line, and lets you step through it.
 
     `sam+adam` is an optimizer too. The formulas, the numbers and what the page runs come from the code of the rule.
+    Where it wins and where it loses is measured against its parent, and kept, so that the next time is quick.
     """
     registry = find(folders, modules)
     from optibench.teaching.pages import write_page
 
     stem = re.sub(r"[^\w.+-]", "_", name)[:100]
     path = Path(out or f"explain-{stem}.html")
-    click.echo(f"page: {write_page(name, path, registry, kind)}")
+    folder = Path(results) / stem if measure else None
+    click.echo(f"page: {write_page(name, path, registry, kind, folder, workers)}")

@@ -12,7 +12,9 @@ import jinja2
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.registry import Registry
 from optibench.report.data import to_json
+from optibench.report.facts import interval, number
 from optibench.report.page import LIBRARY, static
+from optibench.teaching.measured import Measured
 from optibench.teaching.rule import rule_page
 from optibench.tracing.lineage import Change
 from optibench.tracing.worked import Row
@@ -37,7 +39,7 @@ class Link:
     is_self: bool
 
 
-def optimizer_page(name: str, registry: Registry) -> str:
+def optimizer_page(name: str, registry: Registry, measured: Measured = Measured()) -> str:
     """The page of an optimizer, or of a wrapped one. UnknownName if there is no such rule."""
     page = rule_page(name, registry)
     rule, numbers = page.rule, page.numbers
@@ -61,6 +63,7 @@ def optimizer_page(name: str, registry: Registry) -> str:
         numbers=numbers,
         rows=[(_row_name(row), row) for row in numbers.rows] if numbers else [],
         settings=_settings(numbers.settings) if numbers else "",
+        measured=measured,
         template=_own_rule(rule),
         owner=registry.owner("optimizer", rule.name),
     )
@@ -125,7 +128,7 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optibench.teaching"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"digits": digits}
+    environment.filters |= {"digits": digits, "number": number, "interval": interval}
     return environment.get_template("rule.html.j2")
 
 

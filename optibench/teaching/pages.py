@@ -8,6 +8,7 @@ from pathlib import Path
 from optibench.errors import SettingError, StoreError, UnknownName
 from optibench.plugin.registry import Registry
 from optibench.runner.store import write_whole
+from optibench.teaching.measured import measure
 from optibench.teaching.page import optimizer_page
 
 #: The page of a plugin by its type, the type that a name means first.
@@ -35,9 +36,19 @@ def kind_of(name: str, registry: Registry, kind: str | None = None) -> str:
     return found[0]
 
 
-def write_page(name: str, path: Path, registry: Registry, kind: str | None = None) -> Path:
-    """Write the page of a plugin; returns its path. StoreError where it cannot be written."""
-    text = PAGES[kind_of(name, registry, kind)](name, registry)
+def write_page(
+    name: str, path: Path, registry: Registry, kind: str | None = None, results: Path | None = None,
+    workers: int | None = None,
+) -> Path:  # fmt: skip
+    """Write the page of a plugin; returns its path. StoreError where it cannot be written.
+
+    ``results``: the folder where what is measured of an optimizer is kept; without it nothing is measured.
+    """
+    kind = kind_of(name, registry, kind)
+    if kind == "optimizer" and results is not None:
+        text = optimizer_page(name, registry, measure(registry.get(kind, name), registry, results, workers))
+    else:
+        text = PAGES[kind](name, registry)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
