@@ -54,8 +54,8 @@ class Place:
 class StepLines:
     """One step of a rule that gives every value on the way.
 
-    ``formula``: ``lines(w, g, t, s, h, loss, f_min, env)`` -> the number of the way through the rule's ``if``s, then the
-    values of ``ways[number]`` in order, flat; arguments as in `Traced`.
+    ``formula``: ``lines(w, g, t, s, h, loss, f_min, env)`` -> the number of the way through the rule's ``if``s, then
+    the values of ``ways[number]`` in order, flat; arguments as in `Traced`.
     """
 
     formula: Formula

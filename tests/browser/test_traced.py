@@ -171,6 +171,5 @@ def test_the_values_after_each_line_are_those_of_numpy(page, name):
     )
     for step, values in zip(walk.steps, found, strict=True):
         expected = evaluate(stepped.formula, step.given, step.env())
-        assert (
-            deviation(np.array(values, float), expected, lambda: moved(stepped.formula, step.given, step)) <= TOLERANCE
-        )  # noqa: B023
+        sensitivity = partial(moved, stepped.formula, step.given, step)
+        assert deviation(np.array(values, float), expected, sensitivity) <= TOLERANCE
