@@ -137,4 +137,4 @@ def _numbers(value: object) -> object:
     if isinstance(value, np.ndarray):
         plain = value.view(np.ndarray)
         return (value.shape, tuple(plain.flat) if plain.dtype == object else plain.tobytes())
-    return value if isinstance(value, Real) else None
+    return (value,) if isinstance(value, Real) else None  # in a tuple nan equals itself

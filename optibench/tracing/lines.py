@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.types import Option
 from optibench.tracing.assignments import functions
 from optibench.tracing.follow import follow_rule, statement_key
 from optibench.tracing.formulas import formulas
-from optibench.tracing.graph import Untraceable
+from optibench.tracing.graph import Formula, Untraceable
 from optibench.tracing.javascript import javascript
 from optibench.tracing.source import NoSource, statements
 
@@ -49,16 +50,21 @@ class Place:
     shape: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StepLines:
-    """One step of a rule as a function of JavaScript that gives every value on the way.
+    """One step of a rule that gives every value on the way.
 
-    ``script``: ``function lines(w, g, t, s, h, loss, f_min, env)`` -> the number of the way through the rule's ``if``s,
-    then the values of ``ways[number]`` in order, flat. It needs `javascript.PRELUDE`.
+    ``formula``: ``lines(w, g, t, s, h, loss, f_min, env)`` -> the number of the way through the rule's ``if``s, then
+    the values of ``ways[number]`` in order, flat; arguments as in `Traced`.
     """
 
-    script: str
+    formula: Formula
     ways: tuple[tuple[Place, ...], ...]
+
+    @cached_property
+    def script(self) -> str:
+        """The formula as a function in JavaScript; it needs `javascript.PRELUDE`."""
+        return javascript(self.formula)
 
 
 def lesson_lines(optimizer: Optimizer, options: Mapping[str, Option] | None = None) -> Lesson:
@@ -90,7 +96,7 @@ def lesson_lines(optimizer: Optimizer, options: Mapping[str, Option] | None = No
 
 
 def step_lines(optimizer: Optimizer, options: Mapping[str, Option] | None = None) -> StepLines:
-    """The values after each line, as JavaScript. Raises Untraceable."""
+    """The values after each line. Raises Untraceable."""
     found = follow_rule(optimizer, options)
     ways = tuple(tuple(Place(one.key, one.name, one.shape) for one in way.values if one.is_new) for way in found.ways)
-    return StepLines(javascript(found.lines), ways)
+    return StepLines(found.lines, ways)

@@ -10,7 +10,6 @@ import importlib.util
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from inspect import unwrap
 from types import ModuleType
 
 import numpy as np
@@ -68,14 +67,14 @@ def _own_lines(optimizer: Optimizer) -> tuple[list[str], list[str], bool] | None
 
     None where the lines do not stand alone: functions inside, several returns, or names that cannot be imported.
     """
-    if optimizer.wraps:
+    if optimizer.wraps or not functions(optimizer):
         return None
-    function = unwrap(optimizer.rule)
+    (function,) = functions(optimizer)
     try:
         written = statements(function)
     except NoSource:
         return None
-    returns = [one for one in written if one.text.startswith("return")]
+    returns = tuple(one for one in written if one.text.startswith("return"))
     taken = {"f", "np", "noise", *BEFORE}
     own = {*optimizer.arguments, *optimizer.hyperparameters, *optimizer.options}
     assigned = {name for one in written for name in one.names}

@@ -8,6 +8,7 @@ import re
 import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from optibench.errors import InputError
@@ -55,7 +56,8 @@ class Statement:
         return parsed
 
 
-def statements(function: AnyFunction) -> list[Statement]:
+@lru_cache(maxsize=256)  # a page asks for them several times, and tokenizing takes longer than following a rule
+def statements(function: AnyFunction) -> tuple[Statement, ...]:
     """The statements of a function's body, without its docstring. Raises NoSource."""
     name = getattr(function, "__name__", type(function).__name__)
     try:
@@ -72,10 +74,10 @@ def statements(function: AnyFunction) -> list[Statement]:
     elif all(token.type == tokenize.STRING for token in body[0][0]):
         body = body[1:]
     least = min((depth for _, depth, _ in body), default=0)
-    return [
+    return tuple(
         Statement(text, begin + tokens[0].start[0] - 1, begin + tokens[-1].end[0] - 1, depth - least)
         for tokens, depth, text in body
-    ]
+    )
 
 
 def _logical(lines: list[str]) -> Iterator[tuple[list[tokenize.TokenInfo], int, str]]:

@@ -77,7 +77,7 @@ def _walk(
     """Take the steps and enter the numbers of those that are shown."""
     columns = {name: np.array([[value]]) for name, value in settings.items()}
     supply = _supply()
-    w = START.copy()
+    w = START
     state = optimizer.initial_state(w, blocks=supply["blocks"], **columns, **optimizer.options)
     for t in range(1, max(steps) + 1):
         g = w * CURVATURE

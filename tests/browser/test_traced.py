@@ -10,7 +10,6 @@ import pytest
 
 from optibench.plugin.registry import registry
 from optibench.tracing import PRELUDE, Untraceable, evaluate, javascript, step_lines, trace_problem, trace_rule
-from optibench.tracing.follow import follow_rule
 from optibench.tracing.graph import OPERATIONS, apply, explore, given, number
 from optibench.verify.formula import SETTINGS, STEPS, TOLERANCE, VALLEY, deviation, drawn, moved, path
 
@@ -158,12 +157,12 @@ def test_the_javascript_of_a_problem_gives_its_loss_and_gradient(page, problem):
 
 @pytest.mark.parametrize("name", ["adam", "momentum", "sophia", "soap", "sam+adam"])
 def test_the_values_after_each_line_are_those_of_numpy(page, name):
-    rule, lines = FOUND.get("optimizer", name), follow_rule(FOUND.get("optimizer", name)).lines
+    rule, stepped = FOUND.get("optimizer", name), step_lines(FOUND.get("optimizer", name))
     walk = path(rule, drawn(rule, {}, 1)[0], steps=12)
     valley = javascript(trace_problem(VALLEY).formulas["value_grad"]).replace("value_grad", "valley", 1)
     steps = [{"given": plain(step.given), "noise": step.noise.tolist()} for step in walk.steps]
     found = page.evaluate(
-        "steps => {\n" + "\n".join([PRELUDE, valley, ENV, step_lines(rule).script]) + "\n"
+        "steps => {\n" + "\n".join([PRELUDE, valley, ENV, stepped.script]) + "\n"
         "return steps.map(({given: {w, g, t, s, h, loss, f_min}, noise: drawn}) => {\n"
         "  noise = drawn;\n"
         "  return lines(w, g, t, s, h, loss, f_min, env);\n"
@@ -171,5 +170,6 @@ def test_the_values_after_each_line_are_those_of_numpy(page, name):
         steps,
     )
     for step, values in zip(walk.steps, found, strict=True):
-        expected = evaluate(lines, step.given, step.env())
-        assert deviation(np.array(values, float), expected, lambda: moved(lines, step.given, step)) <= TOLERANCE  # noqa: B023
+        expected = evaluate(stepped.formula, step.given, step.env())
+        sensitivity = partial(moved, stepped.formula, step.given, step)
+        assert deviation(np.array(values, float), expected, sensitivity) <= TOLERANCE

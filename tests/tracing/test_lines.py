@@ -12,6 +12,7 @@ import pytest
 from odd_rules import CAUTIOUS, FOUND, RULES, TRACEABLE, early, eigen, identity, instance, long_name, made, short, text
 from odd_rules import undocumented as odd
 
+import optibench as ob
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import blocks_of
 from optibench.tracing import Untraceable, evaluate, lesson_lines, step_lines
@@ -68,6 +69,7 @@ def test_adam_reads_as_in_its_paper():
         ("sophia", 5, "w=(1−η⋅weight_decay)⋅w_t−1−η⋅clip({m}/{max(γh,ε)},−1,1)"),  # one h, whether due or not
         ("adafactor", 3, "row=row_t−1+new⋅(matrix^2−row_t−1)"),  # inside a function
         ("adafactor", 6, "u={g}/{√(v)}"),
+        ("muon", 10, "w=(1−rate⋅decay)⋅w_t−1−rate⋅step"),  # what a function inside returns
         ("soap", 0, "due=[(t−1)modfrequency=0]"),
         ("sam+adam", 0, "g←∇f(w_t−1+ρ({{g}/{‖g‖} if ‖g‖≠0 ;0 else ;))"),  # what the rule inside is handed
         ("lookahead+adam", 3, "w={slow if due ;fast else ;"),
@@ -105,6 +107,19 @@ def test_loops_branches_and_broken_lines():
         ("return w - g", ["w=w_t−1−g"]),
         ("return w - 2 * lr * g", ["w=w_t−1−2⋅ηg"]),
     ]
+
+
+def test_state_that_only_another_branch_assigns_is_the_state_before():
+    @ob.optimizer
+    def branched(w, g, t, m=0, n=0, *, lr=0.1):
+        """After the branches m is one name; inside the other branch it is the state before."""
+        if t == 1:
+            m = m + g
+        else:
+            n = 2 * m
+        return w - lr * m * n, m, n
+
+    assert [formulas for _, formulas in shown(branched)] == [*([], ["m=m_t−1+g"], [], ["n=2⋅m_t−1"], ["w=w_t−1−ηmn"])]
 
 
 def test_a_change_in_place_is_a_line_of_its_own():
@@ -150,11 +165,11 @@ def test_every_formula_is_well_formed_and_short(rule):
 
 @pytest.mark.parametrize("rule", TRACEABLE, ids=identity)
 def test_the_values_after_each_line_are_those_of_the_rule(rule):
-    found, script = follow_rule(rule), step_lines(rule)
+    script = step_lines(rule)
     assert script.script.startswith("function lines(w, g, t, s, h, loss, f_min, env) {\n")
     for t in (1, 2, 11):
         given, env, expected = a_step(rule, t)
-        way, *flat = evaluate(found.lines, given, env)
+        way, *flat = evaluate(script.formula, given, env)
         places, values = script.ways[int(way)], np.array(flat)
         assert sum(int(np.prod(place.shape)) for place in places) == len(values)
         begin, last = 0, {}

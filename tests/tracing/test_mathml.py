@@ -69,6 +69,14 @@ def test_operations_are_written_as_on_paper(function, formula):
     assert written(function) == formula
 
 
+def test_a_sum_has_one_sign_however_many_coordinates():
+    with kept(), recording(Trace({}, [])):
+        x = shaped([given("x", i) for i in range(5)], (1, 5))
+        names = {node: Named(symbol("x"), 0, i) for i, node in enumerate(nodes(x))}
+        found = [mathml(nodes(part)[0], names) for part in (total(x**2), total(2 * x + x**2) + 1, total(x[:, :3]) + x)]
+    assert [text(math(markup)) for markup in found] == ["∑x^2", "∑(2⋅x+x^2)+1", "∑x+x"]
+
+
 def test_calls_are_functions_of_the_loss():
     with recording(Trace({}, [])):
         x = [given("x", i) for i in range(2)]
