@@ -8,10 +8,12 @@ from pathlib import Path
 import click
 
 from optibench.cli.options import find, plugin_options
+from optibench.errors import SettingError
 
 
 @click.command("explain")
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", required=False)
+@click.option("--all", "site", metavar="DIR", help="Write a page for every optimizer, and an index, into DIR.")
 @click.option("--kind", metavar="TYPE", help="What NAME is, where several plugin types have it.")
 @click.option("--out", metavar="FILE", help="The page.  [default: explain-NAME.html]")
 @click.option("--measure/--no-measure", default=True, help="Compare an optimizer with its parent.  [default: measure]")
@@ -21,7 +23,8 @@ from optibench.cli.options import find, plugin_options
 @click.option("--workers", type=int, metavar="N", help="Number of worker processes.  [default: one per core]")
 @plugin_options
 def command(
-    name: str,
+    name: str | None,
+    site: str | None,
     kind: str | None,
     out: str | None,
     measure: bool,
@@ -36,8 +39,15 @@ def command(
     Where it wins and where it loses is measured against its parent, and kept, so that the next time is quick.
     """
     registry = find(folders, modules)
+    if (name is None) == (site is None):
+        raise SettingError("explain: name what is to be explained, or give --all DIR")
     from optibench.teaching.pages import write_page
+    from optibench.teaching.site import write_site
 
+    if site is not None:
+        click.echo(f"site: {write_site(Path(site), registry, Path(results) if measure else None, workers)}")
+        return
+    assert name is not None
     stem = re.sub(r"[^\w.+-]", "_", name)[:100]
     path = Path(out or f"explain-{stem}.html")
     folder = Path(results) / stem if measure else None

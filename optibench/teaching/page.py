@@ -39,33 +39,43 @@ class Link:
     is_self: bool
 
 
-def optimizer_page(name: str, registry: Registry, measured: Measured = Measured()) -> str:
+def optimizer_page(name: str, registry: Registry) -> str:
     """The page of an optimizer, or of a wrapped one. UnknownName if there is no such rule."""
+    return write_optimizer(name, registry)
+
+
+def write_optimizer(name: str, registry: Registry, measured: Measured = Measured(), site: bool = False) -> str:
+    """Likewise, with what was measured; ``site``: the page has others and the scripts that they share beside it."""
     page = rule_page(name, registry)
     rule, numbers = page.rule, page.numbers
-    return _template().render(
-        name=rule.name,
-        summary=_summary(rule),
-        reference=rule.reference,
-        formula=_published(rule.formula),
-        style=f"{static('page.css')}\n{_own('lesson.css')}",
-        scripts=[static(LIBRARY), *map(static, SHARED), *map(_own, OWN), str(page.scripts)],
-        data=to_json(page.live),
-        live=bool(page.live),
-        reason=page.reason,
-        line=[Link(name, name == rule.name) for name in (*page.family.ancestors(rule.name), rule.name)],
-        children=page.family.children.get(rule.name, ()),
-        lines=page.lesson.lines,
-        lines_reason=page.lesson.reason,
-        parent=page.parent.name if page.parent else "",
-        changes=[(KINDS[change.kind], change) for change in page.different],
-        kinds=_kinds(page.different),
-        numbers=numbers,
-        rows=[(_row_name(row), row) for row in numbers.rows] if numbers else [],
-        settings=_settings(numbers.settings) if numbers else "",
-        measured=measured,
-        template=_own_rule(rule),
-        owner=registry.owner("optimizer", rule.name),
+    return (
+        templates()
+        .get_template("rule.html.j2")
+        .render(
+            name=rule.name,
+            summary=_summary(rule),
+            reference=rule.reference,
+            formula=_published(rule.formula),
+            style=f"{static('page.css')}\n{own('lesson.css')}",
+            site=site,
+            scripts=[str(page.scripts)] if site else [shared_scripts(), str(page.scripts)],
+            data=to_json(page.live),
+            live=bool(page.live),
+            reason=page.reason,
+            line=[Link(name, name == rule.name) for name in (*page.family.ancestors(rule.name), rule.name)],
+            children=page.family.children.get(rule.name, ()),
+            lines=page.lesson.lines,
+            lines_reason=page.lesson.reason,
+            parent=page.parent.name if page.parent else "",
+            changes=[(KINDS[change.kind], change) for change in page.different],
+            kinds=_kinds(page.different),
+            numbers=numbers,
+            rows=[(_row_name(row), row) for row in numbers.rows] if numbers else [],
+            settings=_settings(numbers.settings) if numbers else "",
+            measured=measured,
+            template=_own_rule(rule),
+            owner=registry.owner("optimizer", rule.name),
+        )
     )
 
 
@@ -118,18 +128,25 @@ def optibench_optimizers():
 '''
 
 
+def shared_scripts() -> str:
+    """The scripts that are the same on every page, in order."""
+    return "\n".join([static(LIBRARY), *map(static, SHARED), *map(own, OWN)])
+
+
 @lru_cache
-def _own(name: str) -> str:
+def own(name: str) -> str:
+    """A style sheet or script of these pages."""
     return (files("optibench.teaching") / "static" / name).read_text(encoding="utf-8").strip()
 
 
 @lru_cache
-def _template() -> jinja2.Template:
+def templates() -> jinja2.Environment:
+    """The templates of these pages."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optibench.teaching"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"digits": digits, "number": number, "interval": interval}
-    return environment.get_template("rule.html.j2")
+    return environment
 
 
 def digits(value: float) -> str:

@@ -9,7 +9,7 @@ from optibench.errors import SettingError, StoreError, UnknownName
 from optibench.plugin.registry import Registry
 from optibench.runner.store import write_whole
 from optibench.teaching.measured import measure
-from optibench.teaching.page import optimizer_page
+from optibench.teaching.page import optimizer_page, write_optimizer
 
 #: The page of a plugin by its type, the type that a name means first.
 PAGES: dict[str, Callable[[str, Registry], str]] = {"optimizer": optimizer_page}
@@ -46,7 +46,7 @@ def write_page(
     """
     kind = kind_of(name, registry, kind)
     if kind == "optimizer" and results is not None:
-        text = optimizer_page(name, registry, measure(registry.get(kind, name), registry, results, workers))
+        text = write_optimizer(name, registry, measure(registry.get(kind, name), registry, results, workers))
     else:
         text = PAGES[kind](name, registry)
     try:
