@@ -190,7 +190,7 @@ class Symbols(np.ndarray):
         return _powers(self, exponent)
 
     @property
-    def real(self) -> Symbols:  # type: ignore[override]  # symbols are real; NumPy 2.5 would ask each of them
+    def real(self) -> Symbols:  # type: ignore[override, misc]  # symbols are real; NumPy 2.5 would ask each of them
         return self
 
     def astype(self, dtype: object, *args: object, **kwargs: object) -> Symbols:
