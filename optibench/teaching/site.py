@@ -91,7 +91,7 @@ def _row(name: str, depth: int, registry: Registry) -> Row:
         depth=depth,
         summary=rule.summary,
         state=", ".join(rule.state),
-        hyperparameters=", ".join(f"{key} = {value:g}" for key, value in rule.hyperparameters.items()),
+        hyperparameters=", ".join(rule.hyperparameters),
         asks=", ".join(asked),
         reference=rule.reference,
         owner=registry.owner("optimizer", name),
