@@ -189,8 +189,8 @@ class Symbols(np.ndarray):
     def __pow__(self, exponent: object) -> Array:  # type: ignore[override]
         return _powers(self, exponent)
 
-    @property
-    def real(self) -> Symbols:  # type: ignore[override, misc]  # symbols are real; NumPy 2.5 would ask each of them
+    @property  # type: ignore[misc]  # NumPy's can be set
+    def real(self) -> Symbols:  # type: ignore[override]  # symbols are real; NumPy 2.5 would ask each of them
         return self
 
     def astype(self, dtype: object, *args: object, **kwargs: object) -> Symbols:
