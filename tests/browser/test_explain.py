@@ -98,3 +98,24 @@ def test_without_scripts_the_rule_is_still_explained(browser, adam):
         text = tab.inner_text("body")
         assert "m_hat = m / (1 - beta1**t)" in text and "What changed from rmsprop" in text and "0.94737" in text
         assert not tab.is_visible("#lab")
+
+
+def test_the_site_finds_and_leads_to_its_pages(browser, tmp_path):
+    from optibench.teaching.site import write_site
+
+    index = write_site(tmp_path / "site", registry())
+    context = browser.new_context(viewport={"width": 400, "height": 800})
+    tab = context.new_page()
+    said = []
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.goto(index.as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth") == 400
+    tab.fill("#search", "sign momentum")
+    assert "optimizers" in tab.inner_text("#found") and tab.locator("tbody tr:visible").count() < 10
+    tab.click("a[href='lion.html']")
+    tab.wait_for_selector("#lab-map svg path")
+    tab.click(".family a[href='signum.html']")
+    tab.wait_for_selector("#lab-map svg path")
+    assert tab.inner_text("h1") == "signum" and said == []
+    context.close()
