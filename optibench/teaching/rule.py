@@ -158,5 +158,20 @@ def _problem_facts(problem: Problem, scripts: Scripts) -> Facts:
         "ylim": domain[1],
         "start": start,
         "minimum": problem.minimum,
+        "curvature": _curvature(problem),
         "minimizer": None if problem.minimizer is None else [float(value) for value in problem.minimizer],
     }
+
+
+def _curvature(problem: Problem) -> float | None:
+    """The largest curvature of a quadratic problem; None where the curvature is not the same everywhere."""
+    step, hessians = 1e-3, []
+    for w in np.array([[0.3, -0.2], [-1.1, 0.7], [2.0, 1.3]]):
+        columns = [
+            (problem.value_grad((w + step * e)[None])[1] - problem.value_grad((w - step * e)[None])[1])[0] / (2 * step)
+            for e in np.eye(2)
+        ]
+        hessians.append(np.array(columns))
+    if not all(np.allclose(one, hessians[0], rtol=1e-6, atol=1e-9) for one in hessians):
+        return None
+    return float(f"{np.linalg.eigvalsh(hessians[0]).max():.9g}")

@@ -119,3 +119,18 @@ def test_the_site_finds_and_leads_to_its_pages(browser, tmp_path):
     tab.wait_for_selector("#lab-map svg path")
     assert tab.inner_text("h1") == "signum" and said == []
     context.close()
+
+
+def test_momentum_s_limit_of_stability_is_where_runs_begin_to_diverge(browser, tmp_path):
+    page = write_page("momentum", tmp_path / "momentum.html", registry())
+    script = """share => {
+      const problem = DATA.problems.find(one => one.problem === "ravine");
+      const momentum = 0.5;
+      const lr = share * 2 * (1 + momentum) / problem.curvature;
+      const h = {...DATA.rules[0].h, momentum, lr};
+      const path = walk.path(DATA.rules[0], problem, problem.start, h, 400);
+      return path.at(-1)[2] / path[0][2];
+    }"""
+    with opened(browser, page) as tab:
+        assert tab.locator("#heat-chart path[stroke-dasharray='5 3']").count() == 1
+        assert tab.evaluate(script, 0.99) < 1 < tab.evaluate(script, 1.01)

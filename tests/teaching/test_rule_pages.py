@@ -123,3 +123,10 @@ def test_a_name_means_a_plugin_type(tmp_path):
         kind_of("adam", registry(), "optimiser")
     path = write_page("gd", tmp_path / "deep" / "gd.html", registry())
     assert path.read_text().startswith("<!doctype html>") and "optimizer" in PAGES
+
+
+def test_the_curvature_of_quadratic_problems_is_known_and_of_others_not():
+    problems = {one["problem"]: one["curvature"] for one in rule_page("momentum", registry()).live["problems"]}
+    assert problems["rosenbrock"] is None and problems["booth"] == pytest.approx(
+        18.0, rel=1e-6
+    )  # of [[10, 8], [8, 10]]

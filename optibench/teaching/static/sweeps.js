@@ -26,8 +26,9 @@ const sweeps = (() => {
     drawHeat();
     const count = lines.length * RATES.length + (second ? COLUMNS * ROWS : 0);
     const time = Math.round(performance.now() - began);
-    find("#knobs-note").textContent =
-      `Computed here when something moves: ${count} runs of ${steps} steps in ${time} ms.`;
+    const limit = hasLimit() ? " Dashed: the exact limit of stability, lr = 2 (1 + momentum) / largest curvature." : "";
+    const computed = `Computed here when something moves: ${count} runs of ${steps} steps in ${time} ms.`;
+    find("#knobs-note").textContent = computed + limit;
     setSentence("knobs", sentence(lines));
   }
 
@@ -116,9 +117,11 @@ const sweeps = (() => {
     return undefined;
   }
 
+  const hasLimit = () => lab.rule.name === "momentum" && second === "momentum" && Boolean(lab.problem().curvature);
+
   /** Of momentum on a quadratic problem the exact limit of stability, lr = 2 (1 + momentum) / largest curvature. */
   function stability(box, wide, tall, height) {
-    if (lab.rule.name !== "momentum" || second !== "momentum" || !lab.problem().curvature) return null;
+    if (!hasLimit()) return null;
     const knob = others().find(({ name }) => name === second);
     const points = d3.range(101).map((k) => {
       const lr = (2 * (1 + lab.valueAt(knob, k / 100))) / lab.problem().curvature;
