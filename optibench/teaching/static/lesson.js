@@ -37,18 +37,19 @@ function drawQuestions() {
   const base = "lr" in rule.h ? { ...rule.h, lr: DATA.lr } : rule.h;
   const questions = [];
   if ("lr" in rule.h) {
-    const answer = `${said(ends(rule, { ...base, lr: 10 * DATA.lr }))}; with lr = ${DATA.lr}, ${said(ends(rule, base))}.`;
-    questions.push([
-      `On ${problem.problem}, is ${rule.name} better or worse after ${DATA.steps} steps with ten times the learning rate, ${10 * DATA.lr}?`,
-      `With lr = ${10 * DATA.lr} ${answer}`,
-    ]);
+    const high = 10 * DATA.lr;
+    const better = `On ${problem.problem}, is ${rule.name} better or worse after ${DATA.steps} steps`;
+    const [faster, slower] = [said(ends(rule, { ...base, lr: high })), said(ends(rule, base))];
+    const answer = `With lr = ${high} ${faster}; with lr = ${DATA.lr}, ${slower}.`;
+    questions.push([`${better} with ten times the learning rate, ${high}?`, answer]);
   }
   for (const one of DATA.rules.filter(({ kind }) => kind === "without")) {
     const lengths = [rule, one].map((other) => {
       const [a, b] = walk.path(other, problem, problem.start, base, 1);
       return Math.hypot(b[0] - a[0], b[1] - a[1]);
     });
-    const answer = `${number(lengths[1] / lengths[0])} times as long: ${number(lengths[1])} instead of ${number(lengths[0])}.`;
+    const [whole, left] = lengths;
+    const answer = `${number(left / whole)} times as long: ${number(left)} instead of ${number(whole)}.`;
     questions.push([`How long is the first step ${one.name}, compared with the whole rule?`, answer]);
   }
   if (!questions.length)

@@ -125,7 +125,8 @@ const sweeps = (() => {
     const knob = others().find(({ name }) => name === second);
     const points = d3.range(101).map((k) => {
       const lr = (2 * (1 + lab.valueAt(knob, k / 100))) / lab.problem().curvature;
-      return px`${box.left + (wide * COLUMNS * (Math.log10(lr) + 4)) / 5} ${height - box.bottom - (k / 100) * tall * ROWS}`;
+      const x = box.left + (wide * COLUMNS * (Math.log10(lr) + 4)) / 5;
+      return px`${x} ${height - box.bottom - (k / 100) * tall * ROWS}`;
     });
     return stroke(`M${points.join("L")}`, "var(--bad)", 2, { "stroke-dasharray": "5 3" });
   }
