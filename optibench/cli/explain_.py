@@ -16,9 +16,11 @@ from optibench.cli.options import find, plugin_options
 @click.option("--out", metavar="FILE", help="The page.  [default: explain-NAME.html]")
 @plugin_options
 def command(name: str, kind: str | None, out: str | None, folders: tuple[str, ...], modules: tuple[str, ...]) -> None:
-    """Write a page that explains the optimizer NAME line by line, and lets you step through it.
+    """Write a page that explains an optimizer, activation, loss or schedule.
 
-    `sam+adam` is an optimizer too. The formulas, the numbers and what the page runs come from the code of the rule.
+    An optimizer is explained line by line, and the page lets you step through it; `sam+adam` is an optimizer too.
+    `relu,tanh,gelu` are side by side on one page, and so are losses and schedules. Formulas and numbers come from the
+    plugin's own code.
     """
     registry = find(folders, modules)
     from optibench.teaching.pages import write_page

@@ -41,13 +41,13 @@ def optimizer_page(name: str, registry: Registry) -> str:
     """The page of an optimizer, or of a wrapped one. UnknownName if there is no such rule."""
     page = rule_page(name, registry)
     rule, numbers = page.rule, page.numbers
-    return _template().render(
+    return template("rule.html.j2").render(
         name=rule.name,
         summary=_summary(rule),
         reference=rule.reference,
-        formula=_published(rule.formula),
-        style=f"{static('page.css')}\n{_own('lesson.css')}",
-        scripts=[static(LIBRARY), *map(static, SHARED), *map(_own, OWN), str(page.scripts)],
+        formula=published(rule.formula),
+        style=f"{static('page.css')}\n{own('lesson.css')}",
+        scripts=[static(LIBRARY), *map(static, SHARED), *map(own, OWN), str(page.scripts)],
         data=to_json(page.live),
         live=bool(page.live),
         reason=page.reason,
@@ -85,7 +85,7 @@ def _kinds(changes: tuple[Change, ...]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
 
 
-def _published(formula: str) -> str:
+def published(formula: str) -> str:
     """The published formula as MathML; none where the plugin gives none, or none that can be read."""
     if not formula:
         return ""
@@ -116,17 +116,19 @@ def optibench_optimizers():
 
 
 @lru_cache
-def _own(name: str) -> str:
+def own(name: str) -> str:
+    """A style sheet or script of these pages."""
     return (files("optibench.teaching") / "static" / name).read_text(encoding="utf-8").strip()
 
 
 @lru_cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A page's template, which escapes every text."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optibench.teaching"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"digits": digits}
-    return environment.get_template("rule.html.j2")
+    return environment.get_template(name)
 
 
 def digits(value: float) -> str:
