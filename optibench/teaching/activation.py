@@ -18,7 +18,7 @@ from optibench.teaching.slopes import Curve, curve, panels, parameter_section, s
 Z = np.linspace(-6, 6, 241)
 TITLES = ("Value a", "Slope da/dz")
 SHOWN = (-6.0, -3.0, -1.0, 0.0, 1.0, 3.0, 6.0)
-#: The range that is searched for saturation, a slope of FLAT in size or less.
+#: The range that is searched for saturation, a slope below FLAT in size.
 FAR = np.linspace(-50, 50, 10001)
 FLAT = 0.01
 #: A network without biases: layers, units of each, examples. Inputs are standard normal.
@@ -68,7 +68,7 @@ def _parameters(activation: Activation) -> list[Section]:
 
 @dataclass(frozen=True)
 class Saturation:
-    """From which z on the slope is FLAT in size or less, outwards; None where it is not.
+    """From which z on the slope is below FLAT in size, outwards; None where it is not.
 
     ``flat`` and ``zero``: the shares of standard normal inputs with such a slope, and with slope 0. ``mean`` and
     ``deviation``: of the value at these inputs.
@@ -85,7 +85,7 @@ class Saturation:
 def saturation(activation: Activation) -> Saturation:
     """Where an activation saturates, within 50 of 0, and its moments at a standard normal input."""
     _, slope = call(activation, FAR)
-    steep = np.flatnonzero(~(np.abs(slope) <= FLAT))
+    steep = np.flatnonzero(~(np.abs(slope) < FLAT))
     last = len(FAR) - 1
     below = above = 0.0 if not len(steep) else None
     if len(steep):
@@ -94,7 +94,7 @@ def saturation(activation: Activation) -> Saturation:
     normal = np.array([NormalDist().inv_cdf((k + 0.5) / 2000) for k in range(2000)])
     a, at = call(activation, normal)
     with np.errstate(all="ignore"):
-        shares = float((np.abs(at) <= FLAT).mean()), float((at == 0).mean())
+        shares = float((np.abs(at) < FLAT).mean()), float((at == 0).mean())
         return Saturation(below, above, *shares, float(a.mean()), float(a.std()))
 
 
@@ -105,9 +105,9 @@ def _saturation(activations: Sequence[Activation]) -> Section:
         ends = {"below": found.below, "above": found.above}
         sides = [f"{side} {digits(end)}" for side, end in ends.items() if end is not None]
         if found.below == found.above == 0:
-            sentences.append(f"The slope of {name} is at most 1/100 everywhere.")
+            sentences.append(f"The slope of {name} is below 1/100 in size everywhere.")
         elif sides:
-            sentences.append(f"The slope of {name} is at most 1/100 for z {listing(sides)}.")
+            sentences.append(f"The slope of {name} is below 1/100 in size for z {listing(sides)}.")
         else:
             sentences.append(f"{name} does not saturate between −50 and 50.")
         words = [("never" if end is None else digits(end)) for end in ends.values()]
@@ -121,7 +121,7 @@ def _saturation(activations: Sequence[Activation]) -> Section:
         title="Saturation",
         says=" ".join(sentences),
         table=Table("Saturation", heads, tuple(rows)),
-        note="Saturated: a slope of at most 1/100 in size. The last four columns are for standard normal z.",
+        note="Saturated: a slope below 1/100 in size. The last four columns are for standard normal z.",
     )
 
 
@@ -140,11 +140,14 @@ class Deep:
 
 def deep(activation: Activation, gain: float) -> Deep:
     """Forward and backward through LAYERS dense layers with normal weights; the gradient at the output is normal."""
+    from threadpoolctl import threadpool_limits  # looks at every loaded library
+
     rng = np.random.default_rng(0)  # the same weights for every activation and gain
     weights = rng.standard_normal((LAYERS, UNITS, UNITS)) * (gain / UNITS**0.5)
     a, g = rng.standard_normal((2, EXAMPLES, UNITS))
     signal, gradient, slopes = [], [], []
-    with np.errstate(all="ignore"):
+    # Matrices this small are faster on one thread, which also gives the same bits on any number of cores.
+    with np.errstate(all="ignore"), threadpool_limits(1):
         for layer in range(LAYERS):
             a, slope = call(activation, a @ weights[layer])
             signal.append(_rms(a))
@@ -155,7 +158,7 @@ def deep(activation: Activation, gain: float) -> Deep:
             g = g @ weights[layer].T
         every = np.array(slopes)
     dead = (every == 0).all(axis=1).mean()
-    return Deep(np.array(signal), np.array(gradient[::-1]), float(dead), float((np.abs(every) <= FLAT).mean()))
+    return Deep(np.array(signal), np.array(gradient[::-1]), float(dead), float((np.abs(every) < FLAT).mean()))
 
 
 def _rms(values: Array) -> float:
@@ -171,11 +174,11 @@ def _deep(activations: Sequence[Activation]) -> Section:
     for gain, initial in NAMED.items():
         kept = []
         for name, net in found[gain].items():
-            ratio = digits(_ratio(net.gradient[0], net.gradient[-1]), 2)
-            kept.append(f"{ratio} times as large in layer 1 for {name}")
+            ratio = digits(_ratio(net.gradient[0], net.gradient[-1]), 2) if net.gradient[-1] else "none"
+            kept.append(f"{ratio} times that in layer {LAYERS} for {name}" if net.gradient[-1] else f"0 for {name}")
             ends = digits(net.signal[0]), digits(net.signal[-1])
             rows.append((f"{name}, {initial}", *ends, ratio, percent(net.flat), percent(net.dead)))
-        sentences.append(f"With {initial}'s initialization the gradient of layer {LAYERS} is {listing(kept)}.")
+        sentences.append(f"With {initial}'s initialization the gradient in layer 1 is {listing(kept)}.")
     heads = (
         *("activation, initialization", "signal in layer 1", f"signal in layer {LAYERS}"),
         *(f"gradient, layer 1 / layer {LAYERS}", "saturated", "dead units"),

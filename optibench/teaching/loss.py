@@ -52,7 +52,7 @@ SCENES: Mapping[str, Scene] = {
     "counts": Scene((0.0, 1.0, 3.0), 1, 1, float(np.log(3))),
     "distributions": Scene((0.0, 1.0), 2, -1, 0),
     "one-hot": Scene((0.0, 1.0), 2, -1, 0),
-    "real": Scene((0.0,), 1, 1, 0, is_real=True),
+    "real numbers": Scene((0.0,), 1, 1, 0, is_real=True),
 }
 #: Where the docstring says nothing of targets.
 UNSAID = Scene((0.0, 1.0), 1, 1, 1)
@@ -116,8 +116,8 @@ def loss_sections(losses: Sequence[Loss]) -> list[Section]:
     last = [Case(loss, scenes[loss.name], scenes[loss.name].targets[-1]) for loss in losses]
     cases = [Case(one.loss, one.scene, y) for one in last for y in one.scene.targets] if len(losses) == 1 else last
     changed = [section for case in last for section in _parameters(case)]
-    real = [case.loss for case in last if case.scene.is_real]
-    return [_curves(cases), _curvature(cases), *changed, _outlier(last), *([_constant(real)] if real else [])]
+    constant = [_constant(last)] if any(case.scene.is_real for case in last) else []
+    return [_curves(cases), _curvature(cases), *changed, _outlier(last), *constant]
 
 
 def _curves(cases: Sequence[Case]) -> Section:
@@ -151,11 +151,13 @@ def _parameters(case: Case) -> list[Section]:
 
 
 def curvature(case: Case) -> Array:
-    """The difference quotient of the slope, (N,) at OUTPUTS; NaN at a kink, where those of both sides differ."""
+    """The difference quotient of the slope, (N,) at OUTPUTS; NaN at kinks of the loss and of its slope."""
+    kinks = np.isin(OUTPUTS, curve(OUTPUTS, case).kinks)
     (_, before), (_, at), (_, after) = case(OUTPUTS - H), case(OUTPUTS), case(OUTPUTS + H)
     with np.errstate(all="ignore"):
         left, right, middle = (at - before) / H, (after - at) / H, (after - before) / (2 * H)
-        return np.where(np.abs(left - right) > 0.1 * np.maximum(1, np.abs(middle)), np.nan, middle)
+        bent = np.abs(left - right) > 0.1 * np.maximum(1, np.abs(middle))
+        return np.where(kinks | bent, np.nan, middle)
 
 
 def is_convex(case: Case) -> bool:
@@ -177,9 +179,10 @@ def _curvature(cases: Sequence[Case]) -> Section:
             continue
         low, high = (0.0 if abs(end) < ROUNDING else float(end) for end in (bend[known].min(), bend[known].max()))
         if high - low <= ROUNDING * max(1, abs(high)):
-            size = f"its curvature is {digits(high)} everywhere but at kinks" if high else "it is straight but at kinks"
+            place = "everywhere" if known.all() else "everywhere but at kinks"
+            size = f"its curvature is {digits(high)} {place}"
         else:
-            size = f"its curvature is largest at o = {digits(float(OUTPUTS[np.nanargmax(bend)]))}, {digits(high)}"
+            size = f"its largest curvature is {digits(high)}, at o = {digits(float(OUTPUTS[np.nanargmax(bend)]))}"
         sentences.append(f"{case.name} {word} on this range; {size}.")
         rows.append((case.name, word.removeprefix("is "), digits(low), digits(high)))
     return Section(
@@ -235,16 +238,17 @@ def _outlier(cases: Sequence[Case]) -> Section:
 def best_constant(loss: Loss, outlier: float) -> float:
     """The constant output of least loss for ORDINARY normal targets around 0 and one outlier; the middle of a tie."""
     y = np.array([*NORMAL, outlier])
-    value, _ = call(loss, SCENES["real"], np.repeat(CONSTANTS[:, None], len(y), axis=1), y)
+    value, _ = call(loss, SCENES["real numbers"], np.repeat(CONSTANTS[:, None], len(y), axis=1), y)
     if not np.isfinite(value).any():
         return float("nan")
     least = np.nanmin(value)
     return float(CONSTANTS[value <= least + 1e-12 * max(1, abs(least))].mean())
 
 
-def _constant(losses: Sequence[Loss]) -> Section:
+def _constant(cases: Sequence[Case]) -> Section:
     places = np.linspace(0, 10, 21)
-    found = {loss.name: np.array([best_constant(loss, float(place)) for place in places]) for loss in losses}
+    real = [case.loss for case in cases if case.scene.is_real]
+    found = {loss.name: np.array([best_constant(loss, float(place)) for place in places]) for loss in real}
     said = [f"{digits(float(best[-1]), 2)} under {name}" for name, best in found.items()]
     at = (0, 4, 10, 20)
     median = digits(float(np.median([*NORMAL, 10.0])), 2)
@@ -252,7 +256,13 @@ def _constant(losses: Sequence[Loss]) -> Section:
         title="The best constant",
         says=f"With an outlier at 10 among {ORDINARY} normal targets around 0 the best constant output is "
         f"{listing(said)}; the mean of the targets is then 1 and their median {median}.",
-        panels=(Panel("Best constant output", "target of the outlier", (lines_of(found, places),)),),
+        panels=(
+            Panel(
+                "Best constant output",
+                "target of the outlier",
+                (lines_of(found, places, [case.loss.name for case in cases]),),
+            ),
+        ),
         table=Table(
             "Best constant output",
             ("target of the outlier", *(digits(float(places[k])) for k in at)),

@@ -86,8 +86,8 @@ def _page(kind: str, plugins: Sequence[Function], sections: Sequence[Section], r
 
 def _code_says(shown: Sequence[Shown]) -> str:
     if any(one.traced for one in shown):
-        return "The code that runs, and its formulas, derived from the code itself."
-    return "The code that runs."
+        return "The body of the function, and the formulas that its code computes."
+    return "The body of the function, as the plugin has it."
 
 
 def _shown(kind: str, plugin: Function, registry: Registry) -> Shown:

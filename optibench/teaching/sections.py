@@ -84,9 +84,10 @@ class Section:
         return {"positions": self.positions, "panels": panels}
 
 
-def lines_of(curves: Mapping[str, Array], x: Array) -> tuple[Line, ...]:
-    """Curves by name over one x, in their order."""
-    return tuple(Line(name, index, x, y) for index, (name, y) in enumerate(curves.items()))
+def lines_of(curves: Mapping[str, Array], x: Array, names: Sequence[str] = ()) -> tuple[Line, ...]:
+    """Curves by name over one x, with colours in the order of ``names``, or in their own."""
+    order = list(names or curves)
+    return tuple(Line(name, order.index(name), x, y) for name, y in curves.items())
 
 
 def ask(kind: str, plugin: Function, call: AnyFunction, shapes: Sequence[tuple[int, ...]]) -> tuple[Array, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from inspect import Parameter, signature
 
 import numpy as np
@@ -18,7 +19,8 @@ def trace_elementwise(function: AnyFunction, argument: str, results: tuple[str, 
     """The formula of each result in MathML, in the argument and the keyword-only numbers of the function.
 
     ``function``: an array, any shape, -> as many arrays of that shape as ``results``. A result may be written in those
-    before it. Raises Untraceable where there is no formula, or none that is short enough to be read.
+    before it. Keyword arguments that must be numbers are constants of the formulas, with their defaults. Raises
+    Untraceable where there is no formula, or none that is short enough to be read.
     """
     try:
         arguments = signature(function).parameters.values()
@@ -27,6 +29,15 @@ def trace_elementwise(function: AnyFunction, argument: str, results: tuple[str, 
     numbers = [
         one.name for one in arguments if one.kind is Parameter.KEYWORD_ONLY and isinstance(one.default, int | float)
     ]
+    try:
+        return _written(function, argument, results, numbers)
+    except Untraceable:
+        if not numbers:
+            raise
+        return _written(function, argument, results, [])
+
+
+def _written(function: AnyFunction, argument: str, results: tuple[str, ...], numbers: Sequence[str]) -> tuple[str, ...]:
     found: list[Node] = []
 
     def values() -> list[Node]:
