@@ -145,6 +145,19 @@ def test_signals_through_a_deep_network_follow_the_theory():
     assert 0 < deep(relu, 1.0).dead < 0.5 and deep(identity, 1.0).dead == 0
 
 
+def test_the_gradient_goes_back_through_the_transposed_weights():
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal((LAYERS, 100, 100)) / 10
+    a, g = rng.standard_normal((2, 100, 100))
+    for each in weights:
+        a = a @ each
+    for each in weights[:0:-1]:
+        g = g @ each.T
+    found = deep(REGISTRY.get("activation", "identity"), 1.0)
+    assert found.signal[-1] == pytest.approx(np.sqrt((a**2).mean()))
+    assert found.gradient[0] == pytest.approx(np.sqrt((g**2).mean()))
+
+
 def test_what_an_outlier_does_is_what_is_known_by_hand():
     def case(name):
         piece = REGISTRY.get("loss", name)
@@ -152,6 +165,8 @@ def test_what_an_outlier_does_is_what_is_known_by_hand():
 
     # Nine normal quantiles: one of them is 0, where the slope of mae is 0, so eight others pull as hard as the outlier.
     assert outlier_share(case("mae")) == pytest.approx(1 / 9)
+    # Of ordinary margins from 0.25 to 2, four are below 1, and on the wrong side the outlier is a fifth.
+    assert outlier_share(case("hinge")) == pytest.approx(1 / 5)
     shares = [outlier_share(case(name))[-1] for name in ("mse", "huber", "mae")]
     assert shares == sorted(shares, reverse=True)
     assert best_constant(REGISTRY.get("loss", "mse"), 10.0) == pytest.approx(1, abs=0.005)  # the mean
