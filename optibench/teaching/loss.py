@@ -85,7 +85,7 @@ def call(
         output = np.concatenate([output, np.zeros_like(output)], axis=2)
         wanted = np.concatenate([wanted, 1 - wanted], axis=2)
     shapes = (len(o),), output.shape
-    value, slope = ask("loss", loss, lambda: loss(output, wanted, **(settings or {})), shapes)
+    value, slope = ask("loss", loss, lambda: loss(output.copy(), wanted, **(settings or {})), shapes)
     return value, slope[..., 0]
 
 
@@ -146,7 +146,15 @@ def _parameters(case: Case) -> list[Section]:
     return [
         section
         for name, default in parameters(case.loss).items()
-        for section in parameter_section(case.name, (name, default), partial(at, name), TITLES, "output o", SHOWN)
+        for section in parameter_section(
+            case.loss.name,
+            (name, default),
+            partial(at, name),
+            TITLES,
+            "output o",
+            SHOWN,
+            f"For y = {digits(case.target)}.",
+        )
     ]
 
 

@@ -137,7 +137,7 @@ def swept(default: float, made: Callable[[float], Made]) -> dict[float, Made]:
 
     Settings that raise InputError are left out: not every number is one.
     """
-    settings = [value * 2 ** (k / 2) for value in (default,) for k in range(-4, 5)] if default else np.linspace(0, 1, 9)
+    settings = default * 2.0 ** (np.arange(-4, 5) / 2) if default else np.linspace(0, 1, 9)
     found: dict[float, Made] = {}
     for value in map(float, settings):
         try:

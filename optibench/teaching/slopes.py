@@ -104,6 +104,7 @@ def parameter_section(
     titles: tuple[str, str],
     x_label: str,
     shown: Sequence[float],
+    note: str = "",
 ) -> list[Section]:
     """What a parameter, (name, default), of a plugin does to its curve; none where it takes no other settings.
 
@@ -127,6 +128,7 @@ def parameter_section(
             says=says,
             panels=panels(titles, x_label, frames),
             table=Table(f"Value by {name}", (f"{name} \\ {x_label}", *map(digits, shown)), rows),
+            note=note,
             slider=name,
             positions=tuple(digits(value, 3) for value in curves),
             first=[*curves].index(default) if default in curves else 0,

@@ -327,6 +327,7 @@ def test_names_and_texts_of_others_are_escaped_and_odd_functions_have_pages():
 
     @loss
     def silent(output, target):
+        output *= 1  # in place
         error = output - target
         return (error**4).mean(axis=(1, 2)), 4 * error**3 / (error.shape[1] * error.shape[2])
 
