@@ -33,10 +33,12 @@ def command(
     folders: tuple[str, ...],
     modules: tuple[str, ...],
 ) -> None:
-    """Write a page that explains the optimizer NAME line by line, and lets you step through it.
+    """Write a page that explains an optimizer, activation, loss or schedule.
 
-    `sam+adam` is an optimizer too. The formulas, the numbers and what the page runs come from the code of the rule.
-    Where it wins and where it loses is measured against its parent, and kept, so that the next time is quick.
+    An optimizer is explained line by line, and the page lets you step through it; `sam+adam` is an optimizer too.
+    `relu,tanh,gelu` are side by side on one page, and so are losses and schedules. Formulas and numbers come from the
+    plugin's own code.
+    Where an optimizer wins and loses is measured against its parent, and kept, so that the next time is quick.
     """
     registry = find(folders, modules)
     if (name is None) == (site is None):

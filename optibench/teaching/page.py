@@ -48,34 +48,30 @@ def write_optimizer(name: str, registry: Registry, measured: Measured = Measured
     """Likewise, with what was measured; ``site``: the page has others and the scripts that they share beside it."""
     page = rule_page(name, registry)
     rule, numbers = page.rule, page.numbers
-    return (
-        templates()
-        .get_template("rule.html.j2")
-        .render(
-            name=rule.name,
-            summary=_summary(rule),
-            reference=rule.reference,
-            formula=_published(rule.formula),
-            style=f"{static('page.css')}\n{own('lesson.css')}",
-            site=site,
-            scripts=[str(page.scripts)] if site else [shared_scripts(), str(page.scripts)],
-            data=to_json(page.live),
-            live=bool(page.live),
-            reason=page.reason,
-            line=[Link(name, name == rule.name) for name in (*page.family.ancestors(rule.name), rule.name)],
-            children=page.family.children.get(rule.name, ()),
-            lines=page.lesson.lines,
-            lines_reason=page.lesson.reason,
-            parent=page.parent.name if page.parent else "",
-            changes=[(KINDS[change.kind], change) for change in page.different],
-            kinds=_kinds(page.different),
-            numbers=numbers,
-            rows=[(_row_name(row), row) for row in numbers.rows] if numbers else [],
-            settings=_settings(numbers.settings) if numbers else "",
-            measured=measured,
-            template=_own_rule(rule),
-            owner=registry.owner("optimizer", rule.name),
-        )
+    return template("rule.html.j2").render(
+        name=rule.name,
+        summary=_summary(rule),
+        reference=rule.reference,
+        formula=published(rule.formula),
+        style=f"{static('page.css')}\n{own('lesson.css')}",
+        site=site,
+        scripts=[str(page.scripts)] if site else [shared_scripts(), str(page.scripts)],
+        data=to_json(page.live),
+        live=bool(page.live),
+        reason=page.reason,
+        line=[Link(name, name == rule.name) for name in (*page.family.ancestors(rule.name), rule.name)],
+        children=page.family.children.get(rule.name, ()),
+        lines=page.lesson.lines,
+        lines_reason=page.lesson.reason,
+        parent=page.parent.name if page.parent else "",
+        changes=[(KINDS[change.kind], change) for change in page.different],
+        kinds=_kinds(page.different),
+        numbers=numbers,
+        rows=[(_row_name(row), row) for row in numbers.rows] if numbers else [],
+        settings=_settings(numbers.settings) if numbers else "",
+        measured=measured,
+        template=_own_rule(rule),
+        owner=registry.owner("optimizer", rule.name),
     )
 
 
@@ -98,7 +94,7 @@ def _kinds(changes: tuple[Change, ...]) -> str:
     return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
 
 
-def _published(formula: str) -> str:
+def published(formula: str) -> str:
     """The published formula as MathML; none where the plugin gives none, or none that can be read."""
     if not formula:
         return ""
@@ -140,13 +136,13 @@ def own(name: str) -> str:
 
 
 @lru_cache
-def templates() -> jinja2.Environment:
-    """The templates of these pages."""
+def template(name: str) -> jinja2.Template:
+    """A page's template, which escapes every text."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optibench.teaching"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"digits": digits, "number": number, "interval": interval}
-    return environment
+    return environment.get_template(name)
 
 
 def digits(value: float) -> str:

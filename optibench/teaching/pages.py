@@ -10,30 +10,54 @@ from optibench.plugin.registry import Registry
 from optibench.runner.store import write_whole
 from optibench.teaching.measured import measure
 from optibench.teaching.page import optimizer_page, write_optimizer
+from optibench.teaching.piece import activation_page, loss_page, names_of, schedule_page
 
 #: The page of a plugin by its type, the type that a name means first.
-PAGES: dict[str, Callable[[str, Registry], str]] = {"optimizer": optimizer_page}
+PAGES: dict[str, Callable[[str, Registry], str]] = {
+    "optimizer": optimizer_page,
+    "activation": activation_page,
+    "loss": loss_page,
+    "schedule": schedule_page,
+}
+#: The types of which a page shows several side by side, with commas between their names.
+SIDE_BY_SIDE = ("activation", "loss", "schedule")
 
 
 def kind_of(name: str, registry: Registry, kind: str | None = None) -> str:
-    """The plugin type that a name means. UnknownName if no plugin has it, SettingError if several types have."""
+    """The plugin type that a name means, or several with commas between.
+
+    UnknownName if no plugin has a name, SettingError if several types have it or the names are of different types.
+    """
     if kind is not None:
         if kind not in PAGES:
             raise UnknownName("plugin type with a page", kind, PAGES)
-        registry.get(kind, name)
+        for part in _parts(name, kind):
+            registry.get(kind, part)
         return kind
-    found = []
-    for one in PAGES:
-        try:
-            registry.get(one, name)
-        except UnknownName:
-            continue
-        found.append(one)
+    found = [one for one in PAGES if all(_has(registry, one, part) for part in _parts(name, one))]
     if len(found) > 1:
         raise SettingError(f"'{name}' is {' and '.join(found)}; say which by --kind {found[0]}")
-    if not found:
-        raise UnknownName(" or ".join(PAGES), name, sorted({known for one in PAGES for known in registry[one]}))
-    return found[0]
+    if found:
+        return found[0]
+    for part in names_of(name):
+        if not any(_has(registry, one, part) for one in PAGES):
+            known = sorted({known for one in PAGES for known in registry[one]})
+            raise UnknownName(f"{', '.join([*PAGES][:-1])} or {[*PAGES][-1]}", part, known)
+    raise SettingError(
+        f"'{name}' has no page: side by side are plugins of one type, {', '.join(SIDE_BY_SIDE)}; name one at a time"
+    )
+
+
+def _parts(name: str, kind: str) -> list[str]:
+    return names_of(name) if kind in SIDE_BY_SIDE else [name]
+
+
+def _has(registry: Registry, kind: str, name: str) -> bool:
+    try:
+        registry.get(kind, name)
+    except UnknownName:
+        return False
+    return True
 
 
 def write_page(

@@ -13,7 +13,7 @@ from optibench.plugin.registry import Registry
 from optibench.report.page import static
 from optibench.runner.store import write_whole
 from optibench.teaching.measured import Measured, measure
-from optibench.teaching.page import own, shared_scripts, templates, write_optimizer
+from optibench.teaching.page import own, shared_scripts, template, write_optimizer
 from optibench.tracing.lineage import family
 
 #: The scripts that every page of the site uses, in one file beside them.
@@ -77,9 +77,8 @@ def index(registry: Registry) -> str:
 
     for root in tree.roots:
         descend(root, 0)
-    return templates().get_template("index.html.j2").render(
-        rows=rows, style=f"{static('page.css')}\n{own('lesson.css')}", script=own("index.js")
-    )  # fmt: skip
+    style = f"{static('page.css')}\n{own('lesson.css')}"
+    return template("index.html.j2").render(rows=rows, style=style, script=own("index.js"))
 
 
 def _row(name: str, depth: int, registry: Registry) -> Row:
