@@ -24,10 +24,12 @@ from optibench.plugin.types import Array
 from optibench.racing.train import RATES
 from optibench.teaching.checks import quotient
 
-#: Most numbers that a gradient may touch, examples times what one of them costs, and fewest examples.
-WORK, FEWEST = 1_000_000, 32
+#: Most numbers that a gradient may touch, examples times what one of them costs, and fewest examples. A known minimum is
+#: of all examples, so all are taken if they cost at most KNOWN times as much.
+WORK, FEWEST = 1_500_000, 16
+KNOWN = 4
 #: Most numbers that a descent at all its rates may touch, and its longest and shortest length in steps.
-DESCENT, LONGEST, SHORTEST = 600_000_000, 300, 15
+DESCENT, LONGEST, SHORTEST = 1_200_000_000, 300, 15
 #: Up to so many parameters all eigenvalues of the Hessian are computed; else the extremes, by so many products.
 EXACT, PRODUCTS = 350, 20
 #: Coordinates that the gradient is checked along.
@@ -147,14 +149,15 @@ def reduced(problem: Problem) -> Problem:
     """The examples that curves are measured on, fewer where that is too slow for a page, under one draw of noise."""
     small = part(problem)
     if small.train:
-        count = int(np.clip(WORK // _cost(problem), FEWEST, len(small.train[0])))
+        work = WORK if problem.minimum is None else KNOWN * WORK
+        count = int(np.clip(work // _cost(problem), FEWEST, len(small.train[0])))
         small = replace(small, train=tuple(array[:count] for array in small.train))
     return with_fixed_noise(small)
 
 
 def _cost(problem: Problem) -> int:
     """Numbers that the gradient of an example touches, roughly."""
-    return problem.size + 10 * problem.width
+    return problem.size + 30 * problem.width
 
 
 def curvature(problem: Problem, w: Array) -> Curvature:

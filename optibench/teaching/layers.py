@@ -281,3 +281,48 @@ LINES: dict[type[Layer], Lines] = {
 def layer_lines(place: Place, inward: bool) -> tuple[list[Line], list[Line]]:
     """The lines of a layer forward, and back; ``inward`` asks for the derivative by its input."""
     return LINES.get(type(place.layer), foreign)(place, inward)
+
+
+#: What a layer does to the values, and to the derivative on its way back.
+SAYS: dict[type[Layer], tuple[str, str]] = {
+    Dense: (
+        "Each unit adds its inputs, weighted, and its bias.",
+        "The derivative by a weight is its input times the δ of its unit. δ passes to the inputs through the same "
+        "weights, transposed.",
+    ),
+    Activate: (
+        "The activation bends each number by itself.",
+        "Each δ is multiplied by the slope of the activation at its own number: where the slope is near 0, the layers "
+        "below learn nothing.",
+    ),
+    Flatten: ("The numbers of an example become one row.", "δ gets the shape back that the numbers had."),
+    Dropout: ("The mask sets some numbers to 0 and scales the others.", "δ passes where the mask let the number pass."),
+    LayerNorm: (
+        "The numbers of an example get mean 0 and deviation 1, then a scale and a shift of their own.",
+        "The mean and the deviation depend on every number, so δ loses its mean and its part along n.",
+    ),
+    BatchNorm: (
+        "Each channel gets mean 0 and deviation 1 over the batch, then a scale and a shift of its own.",
+        "The mean and the deviation depend on the whole batch, so δ loses its mean and its part along n.",
+    ),
+    Conv2d: (
+        "Every window of the image is multiplied by the same weights.",
+        "Every place used the same weights, so their derivatives are sums over places. δ passes back by the same "
+        "window, turned around.",
+    ),
+    MaxPool: (
+        "The largest number of each window is kept.", "δ goes to the number that was the largest; the others get 0.",
+    ),
+    AveragePool: ("Each window becomes its mean.", "Every number of a window gets an equal share of δ."),
+    Embedding: ("Each token is replaced by its row of the table.", "A row of the table collects the δ of its tokens."),
+    SimpleRNN: (
+        "The state is computed again at every place of the sequence, from the input there and the state before.",
+        "Backpropagation through time: δ walks the sequence from its end to its start, and the weights, used at every "
+        "place, collect a term at each.",
+    ),
+}  # fmt: skip
+
+
+def said(layer: Layer, back: bool) -> str:
+    """What a layer does in one direction, in words; empty of a layer that is not of the package."""
+    return SAYS.get(type(layer), ("", ""))[back]

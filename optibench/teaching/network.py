@@ -14,29 +14,32 @@ from itertools import chain
 import numpy as np
 
 from optibench.engine.streams import stream
-from optibench.networks.layers import Activate, Dense, Layer, Pass
+from optibench.networks.layers import Activate, Dense, Pass
 from optibench.networks.network import Network
 from optibench.plugin.choice import Choice
 from optibench.plugin.problem import Block, Problem
 from optibench.plugin.types import Array
 from optibench.teaching.checks import quotient
-from optibench.teaching.layers import Line, Place, latex, layer_lines
+from optibench.teaching.layers import LINES, Line, Place, latex, layer_lines, said
 
 #: Losses of these modules are written out by their name; any other is called.
 LOSSES = ("optibench.losses", "optibench.problems.networks")
 #: Examples of a network that normalises over its batch; one by itself has no deviation.
 BATCH = 4
+#: The learning rate of the one step that shows what the gradient is for.
+STEP = 0.1
 #: Coordinates of each block that difference quotients are taken of.
 COORDINATES = 24
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The lines of one layer in one direction."""
+    """The lines of one layer in one direction, and what they do in words."""
 
     title: str
     says: str
     lines: tuple[Line, ...]
+    given: tuple[str, ...] = ()  # names that the lines use and that are shown before them
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,19 @@ class Teacher:
     """
 
     lines: tuple[Line, ...]
+    number: int  # of the layer
     theirs: Array
     ours: Array
     factor: float | None
     why: str
+
+    @property
+    def difference(self) -> float:
+        return float(np.abs(self.ours - self.theirs).max())
+
+    @property
+    def is_same(self) -> bool:
+        return self.difference <= 1e-12 * (float(np.abs(self.ours).max()) or 1.0)
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,7 @@ class Backpropagation:
     loss_difference: float
     teacher: Teacher | None
     examples: int
+    stepped: float  # the loss after one step of gradient descent at lr = STEP
 
     @property
     def text(self) -> str:
@@ -111,9 +124,10 @@ def backpropagation(problem: Problem, network: Network, choice: Choice) -> Backp
     noise = problem.draws(np.random.default_rng(0), count) if problem.draws is not None else ()
     batch += tuple(np.asarray(part, float)[None] for part in noise)
     loss, gradient = network.value_grad(w[None], *batch)
+    after = network.value_grad(w[None] - STEP * gradient, *batch)[0]
     return Backpropagation(
         network, setup, forward, back, values, _agreements(network, places, values, gradient[0], w, batch),
-        abs(float(values["loss"]) - float(loss[0])), teacher, count,
+        abs(float(values["loss"]) - float(loss[0])), teacher, count, float(after[0]),
     )  # fmt: skip
 
 
@@ -144,7 +158,7 @@ def _setup(network: Network, places: list[Place], choice: Choice, count: int, no
         "network = problem.value_grad.__self__\n"
         'w = problem.start(stream(0, "start"))\n'
     )
-    if not any(_calls_its_own(place.layer) for place in places):
+    if all(type(place.layer) in LINES for place in places):
         first = first.replace("from optibench.networks.layers import Pass\n", "")
     lines = [f"x, y = problem.train[0][:{count}].astype(float), problem.train[1][:{count}].astype(float)"]
     for place, blocks in zip(places, network.own, strict=True):
@@ -163,20 +177,15 @@ def _setup(network: Network, places: list[Place], choice: Choice, count: int, no
     return first + definitions, definitions
 
 
-def _calls_its_own(layer: Layer) -> bool:
-    from optibench.teaching.layers import LINES
-
-    return type(layer) not in LINES
-
-
 def _stages(network: Network, places: list[Place], count: int) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
     forward, back = [], []
     for index, place in enumerate(places):
         ahead, behind = layer_lines(place, index > network.first)
         title = f"{place.layer.name}{place.number}"
-        forward.append(Stage(title, "", tuple(ahead)))
+        given = ("x", *place.parameters) if index == 0 else place.parameters
+        forward.append(Stage(title, said(place.layer, back=False), tuple(ahead), given))
         if index >= network.first and behind:
-            back.append(Stage(title, "", tuple(behind)))
+            back.append(Stage(title, said(place.layer, back=True), tuple(behind)))
     last = places[-1]
     ahead, behind = _loss_lines(network, last, count)
     penalty = [line for block in network.weights for line in _penalty(network, places, block)]
@@ -186,9 +195,10 @@ def _stages(network: Network, places: list[Place], count: int) -> tuple[tuple[St
         formula = rf"L \leftarrow L + \frac{{\lambda}}{{2}} \sum {' + '.join(latex(name) + '^2' for name in names)}"
         ahead.append(Line(formula, f"loss = loss + {network.l2 / 2!r} * ({squares})", ("loss",)))
     forward.append(Stage("loss", f"{network.loss.name}: {network.loss.summary}", tuple(ahead)))
-    back = [Stage("loss", "", tuple(behind)), *reversed(back)]
+    derivative = "Backward, the first derivative is that of the loss by the network's output."
+    back = [Stage("loss", derivative, tuple(behind)), *reversed(back)]
     if penalty:
-        back.append(Stage("penalty", f"λ = {network.l2:g} on the weights", tuple(penalty)))
+        back.append(Stage("penalty", f"The penalty λ / 2 times the squared weights, λ = {network.l2:g}, adds λ times each weight.", tuple(penalty)))
     return tuple(forward), tuple(back)
 
 
@@ -290,7 +300,7 @@ def _teacher(network: Network, places: list[Place], values: dict[str, Array], co
     for line in lines:
         for shown in line.shown:
             values[f"teacher_{shown}"] = np.asarray(scope[shown], float)
-    return Teacher(tuple(lines), theirs, ours, factor, _why(network, ends, output))
+    return Teacher(tuple(lines), place.number, theirs, ours, factor, _why(network, ends, output))
 
 
 def _why(network: Network, ends: bool, output: str) -> str:

@@ -14,6 +14,7 @@ from optibench.plugin.registry import Registry
 from optibench.report.data import to_json
 from optibench.report.page import LIBRARY, static
 from optibench.teaching.rule import rule_page
+from optibench.teaching.sentences import short
 from optibench.tracing.lineage import Change
 from optibench.tracing.worked import Row
 
@@ -41,13 +42,13 @@ def optimizer_page(name: str, registry: Registry) -> str:
     """The page of an optimizer, or of a wrapped one. UnknownName if there is no such rule."""
     page = rule_page(name, registry)
     rule, numbers = page.rule, page.numbers
-    return _template().render(
+    return template("rule.html.j2").render(
         name=rule.name,
         summary=_summary(rule),
         reference=rule.reference,
         formula=_published(rule.formula),
-        style=f"{static('page.css')}\n{_own('lesson.css')}",
-        scripts=[static(LIBRARY), *map(static, SHARED), *map(_own, OWN), str(page.scripts)],
+        style=f"{static('page.css')}\n{own('lesson.css')}",
+        scripts=[static(LIBRARY), *map(static, SHARED), *map(own, OWN), str(page.scripts)],
         data=to_json(page.live),
         live=bool(page.live),
         reason=page.reason,
@@ -116,17 +117,19 @@ def optibench_optimizers():
 
 
 @lru_cache
-def _own(name: str) -> str:
+def own(name: str) -> str:
+    """A script or a style of the pages that explain."""
     return (files("optibench.teaching") / "static" / name).read_text(encoding="utf-8").strip()
 
 
 @lru_cache
-def _template() -> jinja2.Template:
+def template(name: str) -> jinja2.Template:
+    """A template of the pages, in which every text is escaped."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optibench.teaching"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"digits": digits}
-    return environment.get_template("rule.html.j2")
+    environment.filters |= {"digits": digits, "short": short}
+    return environment.get_template(name)
 
 
 def digits(value: float) -> str:

@@ -6,16 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from optibench.errors import SettingError, StoreError, UnknownName
+from optibench.plugin.choice import NAME_ENDS
 from optibench.plugin.registry import Registry
 from optibench.runner.store import write_whole
 from optibench.teaching.page import optimizer_page
+from optibench.teaching.problem import problem_page
 
 #: The page of a plugin by its type, the type that a name means first.
-PAGES: dict[str, Callable[[str, Registry], str]] = {"optimizer": optimizer_page}
+PAGES: dict[str, Callable[[str, Registry], str]] = {"optimizer": optimizer_page, "problem": problem_page}
 
 
 def kind_of(name: str, registry: Registry, kind: str | None = None) -> str:
-    """The plugin type that a name means. UnknownName if no plugin has it, SettingError if several types have."""
+    """The plugin type that a name means. UnknownName if no plugin has it, SettingError if several types have.
+
+    A name may have settings, ``quadratic:dimension=2``: they are the page's.
+    """
+    name = name.partition(NAME_ENDS)[0]
     if kind is not None:
         if kind not in PAGES:
             raise UnknownName("plugin type with a page", kind, PAGES)
