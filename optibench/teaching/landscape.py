@@ -24,8 +24,8 @@ from optibench.plugin.types import Array
 from optibench.racing.train import RATES
 from optibench.teaching.checks import quotient
 
-#: Most numbers that a gradient may touch, examples times what one of them costs, and fewest examples. A known minimum is
-#: of all examples, so all are taken if they cost at most KNOWN times as much.
+#: Most numbers that a gradient may touch, examples times what one of them costs, and fewest examples. A known minimum
+#: is of all examples, so all are taken if they cost at most KNOWN times as much.
 WORK, FEWEST = 1_500_000, 16
 KNOWN = 4
 #: Most numbers that a descent at all its rates may touch, and its longest and shortest length in steps.
@@ -42,7 +42,10 @@ SINGLE = 64
 
 @dataclass(frozen=True)
 class Curvature:
-    """The Hessian at w: ``values``, its eigenvalues in order, or only the lowest and highest found if not ``exact``."""
+    """The Hessian at w: ``values``, its eigenvalues in order, or only the lowest and highest found if not ``exact``.
+
+    An eigenvalue that is 0 to rounding is 0.
+    """
 
     w: Array
     loss: float
@@ -65,16 +68,16 @@ class Curvature:
 
     @property
     def negative(self) -> int:
-        return int((self.values < -FLAT * self.size).sum())
+        return int((self.values < 0).sum())
 
     @property
     def flat(self) -> int:
-        return int((np.abs(self.values) <= FLAT * self.size).sum())
+        return int((self.values == 0).sum())
 
     @property
     def condition(self) -> float | None:
         """Largest by smallest eigenvalue; None where one is not positive or not known."""
-        return self.largest / self.lowest if self.exact and self.lowest > FLAT * self.size else None
+        return self.largest / self.lowest if self.exact and self.lowest > 0 else None
 
 
 @dataclass(frozen=True)
@@ -171,6 +174,7 @@ def curvature(problem: Problem, w: Array) -> Curvature:
         ])  # fmt: skip
         if np.isfinite(hessian).all():
             values = np.linalg.eigvalsh((hessian + hessian.T) / 2)
+            values[np.abs(values) <= FLAT * np.abs(values).max()] = 0.0
         else:
             values = np.full(2, np.nan)
         return Curvature(w, float(loss[0]), float(np.linalg.norm(g)), values, True)

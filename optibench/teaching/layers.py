@@ -56,13 +56,18 @@ Lines = Callable[[Place, bool], tuple[list[Line], list[Line]]]
 def latex(name: str) -> str:
     """A name of the code as a symbol: delta3 is \\delta_{3}, weight1 W_{1}, g_weight1 \\partial L / \\partial W_{1}."""
     if name.startswith("g_"):
-        return rf"\frac{{\partial L}}{{\partial {latex(name[2:])}}}"
+        return derivative(name[2:])
     base = name.rstrip("0123456789")
     number = name[len(base) :]
     symbols = {"weight": "W", "bias": "b", "recurrent": "U", "table": "E", "delta": r"\delta", "scale": r"\gamma"}
     symbols |= {"shift": r"\beta", "mask": "m"}
-    symbol = symbols.get(base, base if len(base) == 1 else rf"\mathrm{{{base}}}".replace("_", r"\_"))
+    symbol = symbols.get(base, base if len(base) == 1 else rf"\mathrm{{{base}}}".replace("_", " "))
     return f"{symbol}_{{{number}}}" if number else symbol
+
+
+def derivative(name: str) -> str:
+    """The derivative of the loss by a name of the code."""
+    return rf"\frac{{\partial L}}{{\partial {latex(name)}}}"
 
 
 def dense(place: Place, inward: bool) -> tuple[list[Line], list[Line]]:
@@ -71,12 +76,14 @@ def dense(place: Place, inward: bool) -> tuple[list[Line], list[Line]]:
     X, Z, D, W = map(latex, (x, z, d, weight))
     add, plus = (f" + {bias[0]}", f" + {latex(bias[0])}") if bias else ("", "")
     forward = [Line(f"{Z} = {X} {W}{plus}", f"{z} = {x} @ {weight}{add}", (z,))]
-    back = [Line(rf"{latex('g_' + weight)} = {X}^{{\top}} {D}", f"g_{weight} = {x}.T @ {d}", (f"g_{weight}",))]
+    by_weight = rf"{latex('g_' + weight)} = \frac{{\partial {Z}}}{{\partial {W}}} {D} = {X}^{{\top}} {D}"
+    back = [Line(by_weight, f"g_{weight} = {x}.T @ {d}", (f"g_{weight}",))]
     if bias:
         b = bias[0]
         back.append(Line(rf"{latex('g_' + b)} = \sum_{{B}} {D}", f"g_{b} = {d}.sum(axis=0)", (f"g_{b}",)))
     if inward:
-        back.append(Line(rf"{latex(below)} = {D} {W}^{{\top}}", f"{below} = {d} @ {weight}.T", (below,)))
+        chain = rf"{latex(below)} = {derivative(x)} = {D} \frac{{\partial {Z}}}{{\partial {X}}} = {D} {W}^{{\top}}"
+        back.append(Line(chain, f"{below} = {d} @ {weight}.T", (below,)))
     return forward, back
 
 
@@ -105,7 +112,8 @@ def activate(place: Place, inward: bool) -> tuple[list[Line], list[Line]]:
             f"{a}, {slope} = network.stack[{place.number - 1}].activation({z})  # {activation.name}", (a, slope),
         )]  # fmt: skip
         slope_formula = f"s_{{{place.number}}}"
-    back = [Line(rf"{BELOW} = {D} \odot {slope_formula}", f"{below} = {d} * {slope}", (below,))]
+    chain = rf"{BELOW} = {derivative(z)} = {D} \frac{{\partial {A}}}{{\partial {Z}}} = {D} \odot {slope_formula}"
+    back = [Line(chain, f"{below} = {d} * {slope}", (below,))]
     return forward, back if inward else []
 
 
@@ -138,7 +146,8 @@ def normalise(place: Place, inward: bool) -> tuple[list[Line], list[Line]]:
     forward = [
         Line(rf"r_{{{k}}} = 1 / \sqrt{{\mathrm{{var}}({X}) + \varepsilon}}",
              f"r{k} = 1 / np.sqrt({x}.var({mean}) + {place.layer.eps!r})", (f"r{k}",)),
-        Line(rf"{N} = ({X} - \mathrm{{mean}}({X})) \, r_{{{k}}}", f"n{k} = ({x} - {x}.mean({mean})) * r{k}", (f"n{k}",)),
+        Line(rf"{N} = ({X} - \mathrm{{mean}}({X})) \, r_{{{k}}}",
+             f"n{k} = ({x} - {x}.mean({mean})) * r{k}", (f"n{k}",)),
         Line(rf"{Z} = {N} {G} + {latex(shift)}", f"{z} = n{k} * {scale} + {shift}", (z,)),
     ]  # fmt: skip
     g_scale, g_shift = f"g_{scale}", f"g_{shift}"
@@ -198,7 +207,9 @@ def pool(place: Place, inward: bool) -> tuple[list[Line], list[Line]]:
     is_max = isinstance(place.layer, MaxPool)
     word = "max" if is_max else "mean"
     A, D, BELOW = latex(a), latex(d), latex(below)
-    forward = [Line(rf"{A} = \mathrm{{{word}}}_{{\mathrm{{window}}}}({latex(x)})", f"{cells}\n{a} = c{k}.{word}(axis=3)", (a,))]
+    forward = [
+        Line(rf"{A} = \mathrm{{{word}}}_{{\mathrm{{window}}}}({latex(x)})", f"{cells}\n{a} = c{k}.{word}(axis=3)", (a,))
+    ]
     if not inward:
         return forward, []
     if is_max:
@@ -234,7 +245,7 @@ def recurrent(place: Place, inward: bool) -> tuple[list[Line], list[Line]]:
     X, W, U, B = map(latex, (x, weight, inner, bias))
     length = place.shape[0]
     forward = [Line(
-        rf"h_t = \tanh({X}_t {W} + h_{{t-1}} {U} + {B}), \quad {latex(z)} = h_{{{length}}}",
+        rf"x = {X}, \quad h_t = \tanh(x_t {W} + h_{{t-1}} {U} + {B}), \quad {latex(z)} = h_{{{length}}}",
         f"h{k} = [np.zeros((len({x}), {units}))]\nfor t in range({length}):\n"
         f"    h{k}.append(np.tanh({x}[:, t] @ {weight} + h{k}[t] @ {inner} + {bias}))\n{z} = h{k}[-1]", (z,),
     )]  # fmt: skip
@@ -244,7 +255,8 @@ def recurrent(place: Place, inward: bool) -> tuple[list[Line], list[Line]]:
     back = [Line(
         rf"\delta_t = \frac{{\partial L}}{{\partial h_t}} \odot (1 - h_t^2), \quad "
         rf"\frac{{\partial L}}{{\partial h_{{t-1}}}} = \delta_t {U}^{{\top}}, \quad "
-        rf"{latex(g_weight)} = \sum_t {X}_t^{{\top}} \delta_t, \quad {latex(g_inner)} = \sum_t h_{{t-1}}^{{\top}} \delta_t",
+        rf"{latex(g_weight)} = \sum_t x_t^{{\top}} \delta_t, \quad "
+        rf"{latex(g_inner)} = \sum_t h_{{t-1}}^{{\top}} \delta_t",
         f"{zeros}{below} = np.zeros_like({x})\nback = {d}\nfor t in reversed(range({length})):\n"
         f"    back = back * (1 - h{k}[t + 1] ** 2)\n    {g_weight} += {x}[:, t].T @ back\n"
         f"    {g_inner} += h{k}[t].T @ back\n    {g_bias} += back.sum(axis=0)\n"

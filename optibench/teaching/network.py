@@ -21,9 +21,8 @@ from optibench.plugin.problem import Block, Problem
 from optibench.plugin.types import Array
 from optibench.teaching.checks import quotient
 from optibench.teaching.layers import LINES, Line, Place, latex, layer_lines, said
+from optibench.teaching.losses import loss_lines
 
-#: Losses of these modules are written out by their name; any other is called.
-LOSSES = ("optibench.losses", "optibench.problems.networks")
 #: Examples of a network that normalises over its batch; one by itself has no deviation.
 BATCH = 4
 #: The learning rate of the one step that shows what the gradient is for.
@@ -57,8 +56,8 @@ class Agreement:
 class Teacher:
     """The per-sample rule of teaching code at the last dense layer, beside the package's.
 
-    ``lines`` give ``theirs``, what is added to w at lr = 1, and ``ours``; both (inputs, units). ``factor``: ours is that
-    times theirs, None where it is not; ``why`` says where it comes from.
+    ``lines`` give ``theirs``, what is added to w at lr = 1, and ``ours``; both (inputs, units). ``factor``: ours is
+    so many times theirs, None where it is not; ``why`` says where it comes from.
     """
 
     lines: tuple[Line, ...]
@@ -187,7 +186,7 @@ def _stages(network: Network, places: list[Place], count: int) -> tuple[tuple[St
         if index >= network.first and behind:
             back.append(Stage(title, said(place.layer, back=True), tuple(behind)))
     last = places[-1]
-    ahead, behind = _loss_lines(network, last, count)
+    ahead, behind = loss_lines(network, last, count)
     penalty = [line for block in network.weights for line in _penalty(network, places, block)]
     if network.weights:
         names = [_name_of(network, places, block) for block in network.weights]
@@ -195,10 +194,16 @@ def _stages(network: Network, places: list[Place], count: int) -> tuple[tuple[St
         formula = rf"L \leftarrow L + \frac{{\lambda}}{{2}} \sum {' + '.join(latex(name) + '^2' for name in names)}"
         ahead.append(Line(formula, f"loss = loss + {network.l2 / 2!r} * ({squares})", ("loss",)))
     forward.append(Stage("loss", f"{network.loss.name}: {network.loss.summary}", tuple(ahead)))
-    derivative = "Backward, the first derivative is that of the loss by the network's output."
+    derivative = "The way back starts with the derivative of the loss by the output of the network."
     back = [Stage("loss", derivative, tuple(behind)), *reversed(back)]
     if penalty:
-        back.append(Stage("penalty", f"The penalty λ / 2 times the squared weights, λ = {network.l2:g}, adds λ times each weight.", tuple(penalty)))
+        back.append(
+            Stage(
+                "penalty",
+                f"The penalty λ / 2 times the squared weights, λ = {network.l2:g}, adds λ times each weight.",
+                tuple(penalty),
+            )
+        )
     return tuple(forward), tuple(back)
 
 
@@ -216,44 +221,6 @@ def _penalty(network: Network, places: list[Place], block: Block) -> list[Line]:
         rf"{g} \leftarrow {g} + \lambda {latex(name)}", f"g_{name} = g_{name} + {network.l2!r} * {name}", (f"g_{name}",)
     )
     return [line]
-
-
-def _loss_lines(network: Network, last: Place, count: int) -> tuple[list[Line], list[Line]]:
-    """The loss of the last output, and its derivative by it: the first delta."""
-    z, d, name = last.out, last.delta, network.loss.name
-    Z, D, over = latex(z), latex(d), "" if count == 1 else f" / {count}"
-    known = name if network.loss.function.__module__ in LOSSES else ""
-    flat = len(network.shapes[-1]) == 1
-    if known == "cross_entropy" and network.shapes[-1] == (1,):
-        return [
-            Line(rf"p = \frac{{1}}{{1 + e^{{-{Z}}}}}", f"p = 1 / (1 + np.exp(-{z}))", ("p", "y")),
-            Line(r"L = -y \log p - (1 - y) \log(1 - p)",
-                 f"loss = -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(){over}", ("loss",)),
-        ], [Line(rf"{D} = \frac{{\partial L}}{{\partial {Z}}} = p - y", f"{d} = {_over('p - y', count)}", (d,))]  # fmt: skip
-    if known == "cross_entropy" and flat:
-        return [
-            Line(rf"p_k = \frac{{e^{{z_k}}}}{{\sum_j e^{{z_j}}}}, \quad z = {Z}",
-                 f"e = np.exp({z} - {z}.max(axis=1, keepdims=True))\np = e / e.sum(axis=1, keepdims=True)", ("p", "y")),
-            Line(r"L = -\sum_k y_k \log p_k", f"loss = -(y * np.log(p)).sum(){over}", ("loss",)),
-        ], [Line(rf"{D} = \frac{{\partial L}}{{\partial {Z}}} = p - y", f"{d} = {_over('p - y', count)}", (d,))]  # fmt: skip
-    if known == "half_squares":
-        return [
-            Line(f"e = {Z} - y", f"e = {z} - y", ("e", "y")),
-            Line(r"L = \frac{1}{2} \sum_k e_k^2", f"loss = (e**2).sum() / 2{over}", ("loss",)),
-        ], [Line(rf"{D} = \frac{{\partial L}}{{\partial {Z}}} = e", f"{d} = e{over}", (d,))]
-    if known == "mse":
-        return [
-            Line(f"e = {Z} - y", f"e = {z} - y", ("e", "y")),
-            Line(r"L = \frac{1}{K} \sum_k e_k^2", "loss = (e**2).mean()", ("loss",)),
-        ], [Line(rf"{D} = \frac{{\partial L}}{{\partial {Z}}} = \frac{{2}}{{K}} e", f"{d} = 2 * e / e.size", (d,))]
-    return [
-        Line(rf"L = \ell({Z}, y)", f"loss, {d} = network.loss({z}[None], y[None])\nloss, {d} = loss[0], {d}[0]",
-             ("y", "loss")),
-    ], [Line(rf"{D} = \frac{{\partial \ell}}{{\partial {Z}}}", f"{d} = {d} * 1.0", (d,))]  # fmt: skip
-
-
-def _over(error: str, count: int) -> str:
-    return error if count == 1 else f"({error}) / {count}"
 
 
 def _agreements(

@@ -15,7 +15,9 @@ from optibench.plugin.registry import Registry
 from optibench.plugin.types import Array, Facts
 from optibench.report.data import to_json
 from optibench.report.page import LIBRARY, static
+from optibench.runner.worker import one_thread
 from optibench.teaching.landscape import Curvature, Descent, Landscape, landscape
+from optibench.teaching.layers import said
 from optibench.teaching.network import STEP, Backpropagation, Stage, backpropagation, network_of
 from optibench.teaching.page import own, template
 from optibench.teaching.sentences import counted, hardness, short, verdict
@@ -67,10 +69,12 @@ def problem_page(name: str, registry: Registry) -> str:
     choice = one_choice("problem", name, registry)
     problem = registry.problem(choice)
     rules = [registry.get("optimizer", rule) for rule in RULES if rule in registry["optimizer"]]
+    network = network_of(problem)
     try:
-        land = landscape(problem, rules)
-        network = network_of(problem)
-        example = backpropagation(problem, network, choice) if network and problem.train else None
+        with one_thread():
+            land = landscape(problem, rules)
+            example = backpropagation(problem, network, choice) if network and problem.train else None
+            live = _live(land)
     except InputError:
         raise
     except Exception as error:
@@ -84,7 +88,7 @@ def problem_page(name: str, registry: Registry) -> str:
         facts=_facts(problem),
         style=f"{static('page.css')}\n{own('lesson.css')}",
         scripts=[static(LIBRARY), *map(static, SHARED), *map(own, OWN)],
-        data=to_json(_live(land)),
+        data=to_json(live),
         above=problem.minimum is not None,
         planar=problem.size == 2,
         spectrum=bool(land.start and land.start.exact and problem.size > 2),
@@ -116,7 +120,7 @@ def _measured_on(land: Landscape) -> str:
 
 
 def _points(land: Landscape) -> list[tuple[str, Curvature]]:
-    pairs = (("start of seed 0", land.start), (land.best_is, land.best))
+    pairs = (("the start of seed 0", land.start), (land.best_is, land.best))
     return [(words, point) for words, point in pairs if point is not None]
 
 
@@ -138,17 +142,18 @@ def _data_rows(problem: Problem) -> list[tuple[str, str]]:
     rows = [("examples", ", ".join(f"{len(part[0]):,} for {word}" for word, part in splits if part and len(part[0])))]
     inputs = np.asarray(problem.train[0], float)
     shape = " × ".join(map(str, inputs.shape[1:]))
-    spread = f"from {short(inputs.min())} to {short(inputs.max())}, mean {short(inputs.mean())}, deviation {short(inputs.std())}"
-    rows.append(("inputs", f"{shape} numbers an example, {spread}"))
+    spread = f"mean {short(inputs.mean())}, deviation {short(inputs.std())}"
+    limits = f"from {short(inputs.min())} to {short(inputs.max())}"
+    rows.append(("inputs", f"{shape} numbers an example, {limits}, {spread}"))
     if len(problem.train) > 1:
         targets = np.asarray(problem.train[1], float)
-        kind = "scores of classes" if problem.classes else "numbers"
-        rows.append(("targets", f"{' × '.join(map(str, targets.shape[1:]))} an example, compared with {kind}"))
+        each = "1 number" if targets.shape[1:] == (1,) else f"{' × '.join(map(str, targets.shape[1:]))} numbers"
+        rows.append(("targets", f"{each} an example"))
         if problem.classes:
             counts = targets.sum(axis=0) if targets.shape[1:] != (1,) else np.array(
                 [(targets <= 0).sum(), (targets > 0).sum()]
             )  # fmt: skip
-            rows.append(("examples by class", ", ".join(f"{int(count):,}" for count in counts[:12])))
+            rows.append(("training examples by class", ", ".join(f"{int(count):,}" for count in counts[:12])))
     return rows
 
 
@@ -249,7 +254,7 @@ def _layers(example: Backpropagation) -> list[tuple[str, str, str, str, int]]:
     ):
         parameters = ", ".join(f"{block.name} {_shape(block.shape)}" for block in blocks)
         count = sum(int(np.prod(block.shape)) for block in blocks)
-        words = (type(layer).__doc__ or "").partition("\n")[0]
+        words = said(layer, back=False) or (type(layer).__doc__ or "").partition("\n")[0]
         activation = getattr(layer, "activation", None)
         rows.append((stage.title, activation.summary if activation else words, _shape(shape), parameters, count))
     return rows
@@ -288,6 +293,10 @@ def matrix(name: str, array: Array) -> Matrix:
 
 @lru_cache(maxsize=512)
 def _mathml(formula: str) -> str:
+    """A formula of this package, in which a plugin's layer may have put names that LaTeX cannot read: then none."""
     from latex2mathml.converter import convert  # heavy
 
-    return str(convert(formula)) if formula else ""
+    try:
+        return str(convert(formula)).replace('display="inline"', 'displaystyle="true"') if formula else ""
+    except Exception:  # it has no common error
+        return ""

@@ -6,16 +6,21 @@ from math import log, log10
 
 from optibench.teaching.landscape import Curvature, Landscape
 
-#: From which condition number on a problem is called ill-conditioned, and from which change curvature is said to change.
+#: From which condition number on a problem is ill-conditioned, and by which factor curvature changes notably.
 ILL, CHANGE = 100.0, 3.0
 #: A gradient at the start shorter than this share of the largest curvature is a plateau.
 SHALLOW = 1e-2
+#: A gradient this much shorter than at the start is that of a stationary point.
+STATIONARY = 1e-5
 
 
 def short(value: float) -> str:
-    """Three significant digits as a text, with a true minus: 0.0123, 1.2e−5."""
+    """Three significant digits as a text, as the report's scripts have them: 0.0123, 2510, 1.2e−5."""
     text = f"{value:.3g}"
-    if "e" in text:
+    size = abs(float(text))
+    if 1e3 <= size < 1e5:
+        text = f"{float(text):.0f}"
+    elif "e" in text:
         base, _, power = text.partition("e")
         text = f"{base}e{int(power)}"
     return text.replace("-", "−")
@@ -48,6 +53,11 @@ def hardness(land: Landscape) -> list[str]:
         said += _at_start(land.start, land.problem.size)
     if land.start is not None and land.best is not None:
         said += _between(land.start, land.best)
+        if land.problem.minimum is None and 0 < land.best.gradient < STATIONARY * land.start.gradient:
+            said.append(
+                f"At {land.best_is}, the gradient has shrunk to {short(land.best.gradient)} while the loss is "
+                f"{short(land.best.loss)}: a stationary point, which need not be the lowest."
+            )
     if land.noise is not None:
         said.append(
             f"The gradient of a single training example deviates from the mean gradient by {short(land.noise)} times "
@@ -65,27 +75,28 @@ def _at_best(best: Curvature, where: str) -> list[str]:
     if best.condition is not None:
         rate = (best.condition - 1) / (best.condition + 1)
         if best.condition < 1.01:
-            return [f"At {where} the curvature is the same in every direction: gradient descent goes straight there."]
+            return [f"At {where}, the curvature is the same in every direction: gradient descent goes straight there."]
         steps = log(10) / -log(rate)
         ill = ", ill-conditioned" if best.condition >= ILL else ""
         return [
-            f"At {where} the curvature goes from {short(best.lowest)} to {short(best.largest)}, a condition number of "
+            f"At {where}, the curvature goes from {short(best.lowest)} to {short(best.largest)}, a condition number of "
             f"{short(best.condition)}{ill}. Near it, gradient descent at its best fixed rate, "
             f"2 / ({short(best.lowest)} + {short(best.largest)}), needs about {short(max(1.0, steps))} steps for each "
             "digit of the distance."
         ]
     if best.negative:
         return [
-            f"At {where} the lowest curvature is {short(best.lowest)}: negative, so the loss still falls in a "
+            f"At {where}, the lowest curvature is {short(best.lowest)}: negative, so the loss still falls in a "
             "direction, and this is no minimum."
         ]
     if best.exact and best.flat:
+        are = "is" if best.flat == 1 else "are"
         return [
-            f"At {where} {counted(best.flat, 'direction')} of {len(best.values):,} {'is' if best.flat == 1 else 'are'} "
-            "flat: the loss does not determine those parameters, and the condition number is infinite."
+            f"At {where}, {counted(best.flat, 'direction')} of {len(best.values):,} {are} flat: the loss "
+            "does not determine those parameters, and the condition number is infinite."
         ]
     bound = "" if best.exact else " at most"
-    return [f"At {where} the lowest curvature is{bound} {short(best.lowest)}, the largest {short(best.largest)}."]
+    return [f"At {where}, the lowest curvature is{bound} {short(best.lowest)}, the largest {short(best.largest)}."]
 
 
 def _at_start(start: Curvature, size: int) -> list[str]:
@@ -109,7 +120,7 @@ def _between(start: Curvature, best: Curvature) -> list[str]:
         return []
     grows = f"grows {short(ratio)} times" if ratio > 1 else f"falls to {short(ratio)} of that"
     return [
-        f"The largest curvature is {short(start.largest)} at the start and {grows} at the best known point: the largest "
-        f"stable rate of gradient descent, 2 over the curvature, goes from {short(2 / start.largest)} to "
+        f"The largest curvature is {short(start.largest)} at the start and {grows} at the best known point: the "
+        f"largest stable rate of gradient descent, 2 over the curvature, goes from {short(2 / start.largest)} to "
         f"{short(2 / best.largest)}."
     ]

@@ -33,6 +33,10 @@ const problemPage = (() => {
       return lineAt(index, name, kept, sizes);
     };
     const series = [part(0, "positive", 1), part(1, "negative", -1)].filter(({ x }) => x.length);
+    if (!series.length) {
+      fill(host, tag("p", { class: "note" }, "No eigenvalue differs from 0."));
+      return;
+    }
     const panel = charts.panel(series, {
       width: widthOf(host),
       yScale: "log",
