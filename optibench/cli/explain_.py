@@ -16,9 +16,10 @@ from optibench.cli.options import find, plugin_options
 @click.option("--out", metavar="FILE", help="The page.  [default: explain-NAME.html]")
 @plugin_options
 def command(name: str, kind: str | None, out: str | None, folders: tuple[str, ...], modules: tuple[str, ...]) -> None:
-    """Write a page that explains the optimizer NAME line by line, and lets you step through it.
+    """Write a page that explains the optimizer NAME line by line, or the problem NAME and its network.
 
-    `sam+adam` is an optimizer too. The formulas, the numbers and what the page runs come from the code of the rule.
+    `sam+adam` is an optimizer too, and a problem may have settings: `quadratic:dimension=2,condition=100`. The
+    formulas, the numbers and what the page runs come from the code of the plugin.
     """
     registry = find(folders, modules)
     from optibench.teaching.pages import write_page

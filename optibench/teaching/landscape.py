@@ -18,6 +18,7 @@ from optibench.engine.probe import extremes, gradient, product
 from optibench.engine.records import alone
 from optibench.engine.state import LARGEST, rows
 from optibench.engine.streams import stream
+from optibench.errors import PluginError, quoted
 from optibench.plugin.optimizer import Optimizer
 from optibench.plugin.problem import Problem
 from optibench.plugin.types import Array
@@ -123,12 +124,20 @@ class Landscape:
 
 
 def landscape(problem: Problem, rules: Sequence[Optimizer]) -> Landscape:
-    """Measure a problem, and descend it by each of ``rules``. Raises what the problem raises."""
+    """Measure a problem, and descend it by each of ``rules``.
+
+    Raises what the problem raises, and PluginError where its loss or gradient at the start is not finite.
+    """
     small = reduced(problem.astype("float64"))
     w = np.asarray(problem.start(stream(0, "start")), float)
     batch = tuple(array[None] for array in small.train)
     with np.errstate(all="ignore"):
         loss, g = small.value_grad(w[None], *batch)
+        if not (np.isfinite(loss).all() and np.isfinite(g).all()):
+            raise PluginError(
+                f"problem {quoted(problem.name)}: at the start of seed 0 its loss is {loss[0]:g} and the length of its "
+                f"gradient {np.linalg.norm(g):g}; both must be finite"
+            )
         some = np.unique(np.linspace(0, len(w) - 1, min(len(w), COORDINATES)).round().astype(int))
         difference = np.abs(quotient(small.value_grad, w, some, batch) - g[0, some]).max()
         check = Check(float(difference) / (float(np.abs(g).max()) or 1.0), len(some))

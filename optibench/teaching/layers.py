@@ -21,7 +21,7 @@ ACTIVATIONS = "optibench.activations"
 
 @dataclass(frozen=True)
 class Line:
-    """A formula in LaTeX, the code that computes it, and the names whose values are worth seeing."""
+    """A formula in LaTeX, or several, one a line; its code; and the names whose values are worth seeing."""
 
     formula: str
     code: str
@@ -245,7 +245,7 @@ def recurrent(place: Place, inward: bool) -> tuple[list[Line], list[Line]]:
     X, W, U, B = map(latex, (x, weight, inner, bias))
     length = place.shape[0]
     forward = [Line(
-        rf"x = {X}, \quad h_t = \tanh(x_t {W} + h_{{t-1}} {U} + {B}), \quad {latex(z)} = h_{{{length}}}",
+        f"x = {X}\n" + rf"h_t = \tanh(x_t {W} + h_{{t-1}} {U} + {B})" + f"\n{latex(z)} = h_{{{length}}}",
         f"h{k} = [np.zeros((len({x}), {units}))]\nfor t in range({length}):\n"
         f"    h{k}.append(np.tanh({x}[:, t] @ {weight} + h{k}[t] @ {inner} + {bias}))\n{z} = h{k}[-1]", (z,),
     )]  # fmt: skip
@@ -253,10 +253,13 @@ def recurrent(place: Place, inward: bool) -> tuple[list[Line], list[Line]]:
     g_weight, g_inner, g_bias = names
     zeros = "".join(f"{g} = np.zeros_like({name})\n" for g, name in zip(names, place.parameters, strict=True))
     back = [Line(
-        rf"\delta_t = \frac{{\partial L}}{{\partial h_t}} \odot (1 - h_t^2), \quad "
-        rf"\frac{{\partial L}}{{\partial h_{{t-1}}}} = \delta_t {U}^{{\top}}, \quad "
-        rf"{latex(g_weight)} = \sum_t x_t^{{\top}} \delta_t, \quad "
-        rf"{latex(g_inner)} = \sum_t h_{{t-1}}^{{\top}} \delta_t",
+        "\n".join((
+            r"\delta_t = \frac{\partial L}{\partial h_t} \odot (1 - h_t^2)",
+            rf"\frac{{\partial L}}{{\partial h_{{t-1}}}} = \delta_t {U}^{{\top}}",
+            rf"{latex(g_weight)} = \sum_t x_t^{{\top}} \delta_t",
+            rf"{latex(g_inner)} = \sum_t h_{{t-1}}^{{\top}} \delta_t",
+            rf"{latex(g_bias)} = \sum_t \delta_t",
+        )),
         f"{zeros}{below} = np.zeros_like({x})\nback = {d}\nfor t in reversed(range({length})):\n"
         f"    back = back * (1 - h{k}[t + 1] ** 2)\n    {g_weight} += {x}[:, t].T @ back\n"
         f"    {g_inner} += h{k}[t].T @ back\n    {g_bias} += back.sum(axis=0)\n"

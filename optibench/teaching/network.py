@@ -25,8 +25,10 @@ from optibench.teaching.losses import loss_lines
 
 #: Examples of a network that normalises over its batch; one by itself has no deviation.
 BATCH = 4
-#: The learning rate of the one step that shows what the gradient is for.
-STEP = 0.1
+#: The example is one of the first so many.
+FEW = 8
+#: Learning rates of the one step that shows what the gradient is for; the first that lowers the loss is taken.
+RATES = (0.1, 0.01, 0.001, 0.0001)
 #: Coordinates of each block that difference quotients are taken of.
 COORDINATES = 24
 
@@ -89,8 +91,9 @@ class Backpropagation:
     agreements: tuple[Agreement, ...]
     loss_difference: float
     teacher: Teacher | None
-    examples: int
-    stepped: float  # the loss after one step of gradient descent at lr = STEP
+    examples: slice  # of the training data
+    lr: float  # of one step of gradient descent
+    stepped: float  # the loss after it
 
     @property
     def text(self) -> str:
@@ -108,9 +111,10 @@ def network_of(problem: Problem) -> Network | None:
 def backpropagation(problem: Problem, network: Network, choice: Choice) -> Backpropagation:
     """One example of the training data through ``network``; ``choice`` is how the registry calls the problem."""
     count = min(BATCH if network.sees_its_batch else 1, problem.examples)
+    some = slice(first := 0 if count > 1 else _instructive(problem), first + count)
     places = _places(network)
     forward, back = _stages(network, places, count)
-    setup, definitions = _setup(network, places, choice, count, problem.draws is not None)
+    setup, definitions = _setup(network, places, choice, some, problem.draws is not None)
     w = np.asarray(problem.start(stream(0, "start")), float)
     values: dict[str, Array] = {"np": np, "problem": problem, "network": network, "w": w, "Pass": Pass}  # type: ignore[dict-item]
     stages = (*forward, *back)
@@ -119,15 +123,22 @@ def backpropagation(problem: Problem, network: Network, choice: Choice) -> Backp
         exec(text, values)  # what the page shows is what its own lines give
     teacher = _teacher(network, places, values, count)
     values = {name: np.asarray(value, float) for name, value in values.items() if isinstance(value, np.ndarray | float)}
-    batch = tuple(np.asarray(part[:count], float)[None] for part in problem.train)
+    batch = tuple(np.asarray(part[some], float)[None] for part in problem.train)
     noise = problem.draws(np.random.default_rng(0), count) if problem.draws is not None else ()
     batch += tuple(np.asarray(part, float)[None] for part in noise)
     loss, gradient = network.value_grad(w[None], *batch)
-    after = network.value_grad(w[None] - STEP * gradient, *batch)[0]
+    losses = network.value_grad(w - np.array(RATES)[:, None] * gradient, *batch)[0]
+    best = int(np.argmax(losses < loss)) if (losses < loss).any() else len(RATES) - 1
     return Backpropagation(
         network, setup, forward, back, values, _agreements(network, places, values, gradient[0], w, batch),
-        abs(float(values["loss"]) - float(loss[0])), teacher, count, float(after[0]),
+        abs(float(values["loss"]) - float(loss[0])), teacher, some, RATES[best], float(losses[best]),
     )  # fmt: skip
+
+
+def _instructive(problem: Problem) -> int:
+    """The first of a few examples with the fewest inputs that are 0: a weight whose input is 0 has no gradient."""
+    inputs = np.asarray(problem.train[0][:FEW])
+    return int(np.argmin((inputs.reshape(len(inputs), -1) == 0).sum(axis=1)))
 
 
 def _places(network: Network) -> list[Place]:
@@ -145,7 +156,7 @@ def _identifier(name: str, number: int, part: int) -> str:
     return name if name.isidentifier() and not keyword.iskeyword(name) else f"p{number}_{part}"
 
 
-def _setup(network: Network, places: list[Place], choice: Choice, count: int, noisy: bool) -> tuple[str, str]:
+def _setup(network: Network, places: list[Place], choice: Choice, some: slice, noisy: bool) -> tuple[str, str]:
     """The lines before the first layer, and those of them that need no import."""
     settings = {key: getattr(value, "name", value) for key, value in choice[1].items()}
     first = (
@@ -159,7 +170,7 @@ def _setup(network: Network, places: list[Place], choice: Choice, count: int, no
     )
     if all(type(place.layer) in LINES for place in places):
         first = first.replace("from optibench.networks.layers import Pass\n", "")
-    lines = [f"x, y = problem.train[0][:{count}].astype(float), problem.train[1][:{count}].astype(float)"]
+    lines = [f"x, y = (part[{some.start}:{some.stop}].astype(float) for part in problem.train)"]
     for place, blocks in zip(places, network.own, strict=True):
         for name, block in zip(place.parameters, blocks, strict=True):
             cut = f"w[{block.slice.start}:{block.slice.stop}]"
@@ -171,7 +182,7 @@ def _setup(network: Network, places: list[Place], choice: Choice, count: int, no
         if place.layer.noise(np.random.default_rng(0), 1, place.shape) is not None
     ]
     if noisy and masks:
-        lines.append(f"{', '.join(masks)}, = problem.draws(np.random.default_rng(0), {count})")
+        lines.append(f"{', '.join(masks)}, = problem.draws(np.random.default_rng(0), {some.stop - some.start})")
     definitions = "\n".join(lines)
     return first + definitions, definitions
 

@@ -17,16 +17,17 @@ PAGES: dict[str, Callable[[str, Registry], str]] = {"optimizer": optimizer_page,
 
 
 def kind_of(name: str, registry: Registry, kind: str | None = None) -> str:
-    """The plugin type that a name means. UnknownName if no plugin has it, SettingError if several types have.
+    """The plugin type that a name means. UnknownName if no plugin has it.
 
-    A name may have settings, ``quadratic:dimension=2``: they are the page's.
+    SettingError if several types have it, or if it has settings and its page takes none. The name of a problem may have
+    some: ``quadratic:dimension=2``.
     """
-    name = name.partition(NAME_ENDS)[0]
+    name, settings = name.partition(NAME_ENDS)[::2]
     if kind is not None:
         if kind not in PAGES:
             raise UnknownName("plugin type with a page", kind, PAGES)
         registry.get(kind, name)
-        return kind
+        return _with_settings(kind, name, settings)
     found = []
     for one in PAGES:
         try:
@@ -38,7 +39,13 @@ def kind_of(name: str, registry: Registry, kind: str | None = None) -> str:
         raise SettingError(f"'{name}' is {' and '.join(found)}; say which by --kind {found[0]}")
     if not found:
         raise UnknownName(" or ".join(PAGES), name, sorted({known for one in PAGES for known in registry[one]}))
-    return found[0]
+    return _with_settings(found[0], name, settings)
+
+
+def _with_settings(kind: str, name: str, settings: str) -> str:
+    if settings and kind != "problem":
+        raise SettingError(f"{kind} '{name}' is explained without settings; leave out '{settings}'")
+    return kind
 
 
 def write_page(name: str, path: Path, registry: Registry, kind: str | None = None) -> Path:

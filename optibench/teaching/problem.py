@@ -18,7 +18,7 @@ from optibench.report.page import LIBRARY, static
 from optibench.runner.worker import one_thread
 from optibench.teaching.landscape import Curvature, Descent, Landscape, landscape
 from optibench.teaching.layers import said
-from optibench.teaching.network import STEP, Backpropagation, Stage, backpropagation, network_of
+from optibench.teaching.network import Backpropagation, Stage, backpropagation, network_of
 from optibench.teaching.page import own, template
 from optibench.teaching.sentences import counted, hardness, short, verdict
 
@@ -90,8 +90,8 @@ def problem_page(name: str, registry: Registry) -> str:
         scripts=[static(LIBRARY), *map(static, SHARED), *map(own, OWN)],
         data=to_json(live),
         above=problem.minimum is not None,
-        planar=problem.size == 2,
-        spectrum=bool(land.start and land.start.exact and problem.size > 2),
+        planar="map" in live,
+        spectrum=_has_spectrum(land),
         verdict=verdict(land),
         hardness=hardness(land),
         points=_points(land),
@@ -169,10 +169,16 @@ def _live(land: Landscape) -> Facts:
     ]
     facts: Facts = {"curves": curves, "above": minimum is not None}
     if land.problem.size == 2:
-        facts["map"] = _map(land)
-    elif land.start and land.start.exact:
+        shown = _map(land)
+        if any(value is not None for value in shown["values"]):
+            facts["map"] = shown
+    elif _has_spectrum(land):
         facts["spectra"] = [[_digits(value) for value in point.values] for _, point in _points(land)]
     return facts
+
+
+def _has_spectrum(land: Landscape) -> bool:
+    return bool(land.start and land.start.exact and land.problem.size > 2)
 
 
 def _map(land: Landscape) -> Facts:
@@ -225,14 +231,15 @@ def _network_facts(example: Backpropagation) -> Facts:
         "back": [_part(stage, example) for stage in example.back],
         "setup": example.setup,
         "text": example.text,
-        "examples": example.examples,
+        "examples": example.examples.stop - example.examples.start,
+        "first": example.examples.start,
         "agreements": example.agreements,
         "worst": max((one.package for one in example.agreements), default=0.0),
         "worst_quotient": max((one.quotient for one in example.agreements), default=0.0),
         "loss_value": float(values["loss"]),
-        "gradient_length": float(np.linalg.norm(gradient)),
+        "predicted": example.lr * float(gradient @ gradient),
         "stepped": example.stepped,
-        "step": STEP,
+        "step": example.lr,
         "teacher": teacher,
         "teacher_lines": [
             Written(line.code, "", _matrices(tuple(f"teacher_{name}" for name in line.shown), values))
@@ -297,6 +304,7 @@ def _mathml(formula: str) -> str:
     from latex2mathml.converter import convert  # heavy
 
     try:
-        return str(convert(formula)).replace('display="inline"', 'displaystyle="true"') if formula else ""
+        formulas = [str(convert(one)) for one in formula.splitlines()]
+        return "".join(f"<div>{one}</div>" for one in formulas).replace('display="inline"', 'displaystyle="true"')
     except Exception:  # it has no common error
         return ""
