@@ -89,6 +89,7 @@ class Descent:
     lr: float
     losses: Array
     end: Array
+    gradient: float  # its length at the end
     points: Array | None
     diverged: bool
 
@@ -226,7 +227,9 @@ def _descent(problem: Problem, rule: Optimizer, rates: Sequence[float], steps: i
     final = np.where(np.isfinite(losses[-1]), losses[-1], np.inf)
     best = int(np.argmin(final))
     path = None if points is None else points[:, best]
-    return Descent(rule.name, rates[best], losses[:, best], ends[best], path, not np.isfinite(final[best]))
+    length = float(np.linalg.norm(gradient(problem, ends[best : best + 1])))
+    diverged = not np.isfinite(final[best])
+    return Descent(rule.name, rates[best], losses[:, best], ends[best], length, path, diverged)
 
 
 def _noise(problem: Problem, w: Array) -> float | None:

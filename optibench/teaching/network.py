@@ -291,8 +291,9 @@ def _why(network: Network, ends: bool, output: str) -> str:
     if network.loss.name == "half_squares":
         return "The loss is half the sum of squared errors, and the 1/2 cancels the 2 of the derivative."
     if network.loss.name == "mse":
+        slope = "twice the error" if outputs == 1 else f"2/{outputs} of the error"
         return (
             f"The loss is the mean of squared errors over {outputs} output{'s' if outputs > 1 else ''}, without a "
-            f"factor 1/2: its derivative is 2/{outputs} of the error."
+            f"factor 1/2: its derivative is {slope}."
         )
     return f"The derivative of {network.loss.name} is not the plain error, so the two rules minimise different losses."

@@ -12,6 +12,10 @@ ILL, CHANGE = 100.0, 3.0
 SHALLOW = 1e-2
 #: A gradient this much shorter than at the start is that of a stationary point.
 STATIONARY = 1e-5
+#: A loss above the minimum by more than this share of the start's has not reached it.
+FAR = 1e-2
+#: A largest curvature this much smaller than at the start has vanished, as where a network fits every example.
+VANISHED = 1e-5
 
 
 def short(value: float) -> str:
@@ -47,17 +51,25 @@ def hardness(land: Landscape) -> list[str]:
     said = []
     if not land.problem.smooth:
         said.append("Its gradient jumps, so it has no curvature that an optimizer could use.")
-    if land.best is not None:
-        said += _at_best(land.best, land.best_is)
+    if land.start is not None and land.best is not None:
+        if land.best.size < VANISHED * land.start.size:
+            said.append(
+                f"At {land.best_is}, the curvature has vanished: its largest is {short(land.best.largest)}, and "
+                f"{short(land.start.largest)} at the start. The loss there is {short(land.best.loss)}, and every "
+                "direction is nearly flat."
+            )
+        else:
+            said += _at_best(land.best, land.best_is)
     if land.start is not None:
         said += _at_start(land.start, land.problem.size)
-    if land.start is not None and land.best is not None:
+    if land.start is not None and land.best is not None and land.best.size >= VANISHED * land.start.size:
         said += _between(land.start, land.best)
         if land.problem.minimum is None and 0 < land.best.gradient < STATIONARY * land.start.gradient:
             said.append(
                 f"At {land.best_is}, the gradient has shrunk to {short(land.best.gradient)} while the loss is "
                 f"{short(land.best.loss)}: a stationary point, which need not be the lowest."
             )
+    said += _stuck(land)
     if land.noise is not None:
         said.append(
             f"The gradient of a single training example deviates from the mean gradient by {short(land.noise)} times "
@@ -65,6 +77,24 @@ def hardness(land: Landscape) -> list[str]:
             "there."
         )
     return said
+
+
+def _stuck(land: Landscape) -> list[str]:
+    """Descents that ended where the gradient is 0 but the loss is far above the known minimum."""
+    minimum = land.problem.minimum
+    if minimum is None:
+        return []
+    high = minimum + FAR * (land.start_loss - minimum)
+    ended = [
+        one
+        for one in land.descents
+        if not one.diverged and one.losses[-1] > high and one.gradient < STATIONARY * land.start_gradient
+    ]
+    return [
+        f"{one.name} ends at a stationary point with a loss of {short(float(one.losses[-1]))}, above the minimum of "
+        f"{short(minimum)}: from this start it goes to the wrong place, at the best of its learning rates."
+        for one in ended
+    ]
 
 
 def _batch(noise: float) -> str:
@@ -75,7 +105,9 @@ def _at_best(best: Curvature, where: str) -> list[str]:
     if best.condition is not None:
         rate = (best.condition - 1) / (best.condition + 1)
         if best.condition < 1.01:
-            return [f"At {where}, the curvature is the same in every direction: gradient descent goes straight there."]
+            return [
+                f"At {where}, the curvature is the same in every direction: near it, gradient descent goes straight."
+            ]
         steps = log(10) / -log(rate)
         ill = ", ill-conditioned" if best.condition >= ILL else ""
         return [
@@ -102,7 +134,8 @@ def _at_best(best: Curvature, where: str) -> list[str]:
 def _at_start(start: Curvature, size: int) -> list[str]:
     said = []
     if start.negative:
-        many = f"{start.negative} of {size:,} directions have" if start.exact else "at least one direction has"
+        have = "has" if start.negative == 1 else "have"
+        many = f"{start.negative} of {size:,} directions {have}" if start.exact else "at least one direction has"
         said.append(
             f"It is not convex: at the start {many} negative curvature, down to {short(start.lowest)}, so it bends "
             "away from a minimum there."
@@ -118,7 +151,7 @@ def _between(start: Curvature, best: Curvature) -> list[str]:
     ratio = best.largest / start.largest
     if abs(log10(ratio)) < log10(CHANGE):
         return []
-    grows = f"grows {short(ratio)} times" if ratio > 1 else f"falls to {short(ratio)} of that"
+    grows = f"grows {short(ratio)}-fold" if ratio > 1 else f"falls to {short(ratio)} of that"
     return [
         f"The largest curvature is {short(start.largest)} at the start and {grows} at the best known point: the "
         f"largest stable rate of gradient descent, 2 over the curvature, goes from {short(2 / start.largest)} to "

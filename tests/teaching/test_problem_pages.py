@@ -197,6 +197,9 @@ def test_what_makes_a_problem_hard_has_the_problem_s_own_numbers():
     assert "times the length of the mean" in said("xor-mlp") and "single training example" not in said("sphere")
     assert "Its gradient jumps" in said("breast-cancer-perceptron")
     assert "no minimum" in said("saddle")
+    assert "gd ends at a stationary point with a loss of 4.97" in said("rastrigin")
+    assert "stationary point" not in said("rosenbrock") and "grows 22.9-fold" in said("plateau")
+    assert "the curvature has vanished" in said("digits-mlp")
 
 
 def test_gradient_descent_needs_the_steps_for_a_digit_that_the_page_says():

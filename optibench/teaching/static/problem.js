@@ -51,7 +51,7 @@ const problemPage = (() => {
   function draw() {
     if (DATA.map) drawMap();
     if (DATA.curves.length) drawCurves();
-    (DATA.spectra ?? []).forEach((values, i) => drawSpectrum(find(`#spectrum-${i}`), values));
+    for (const [i, values] of (DATA.spectra ?? []).entries()) drawSpectrum(find(`#spectrum-${i}`), values);
   }
 
   return { draw };
