@@ -90,10 +90,12 @@ def _stuck(land: Landscape) -> list[str]:
         for one in land.descents
         if not one.diverged and one.losses[-1] > high and one.gradient < STATIONARY * land.start_gradient
     ]
+    if not ended:
+        return []
+    words = [f"{one.name} at a loss of {short(float(one.losses[-1]))}" for one in ended]
     return [
-        f"{one.name} ends at a stationary point with a loss of {short(float(one.losses[-1]))}, above the minimum of "
-        f"{short(minimum)}: from this start it goes to the wrong place, at the best of its learning rates."
-        for one in ended
+        f"It has stationary points above its minimum of {short(minimum)}: from this start, even at the best of their "
+        f"learning rates, {' and '.join(words)} end{'s' if len(ended) == 1 else ''} in one."
     ]
 
 
