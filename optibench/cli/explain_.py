@@ -33,12 +33,12 @@ def command(
     folders: tuple[str, ...],
     modules: tuple[str, ...],
 ) -> None:
-    """Write a page that explains an optimizer, activation, loss or schedule.
+    """Write a page that explains an optimizer, activation, loss, schedule, or problem with its network.
 
     An optimizer is explained line by line, and the page lets you step through it; `sam+adam` is an optimizer too.
-    `relu,tanh,gelu` are side by side on one page, and so are losses and schedules. Formulas and numbers come from the
-    plugin's own code.
-    Where an optimizer wins and loses is measured against its parent, and kept, so that the next time is quick.
+    Where it wins and loses is measured against its parent, and kept, so that the next time is quick. `relu,tanh,gelu`
+    are side by side on one page, and so are losses and schedules. A problem may have settings:
+    `quadratic:dimension=2,condition=100`. Formulas and numbers come from the plugin's own code.
     """
     registry = find(folders, modules)
     if (name is None) == (site is None):

@@ -40,7 +40,7 @@ class Instruments:
         self.seldom: Mapping[str, set[int]] = {}  # the steps of instruments that cost something
         self.trail: list[Array] = []  # the parameters before the last step, and before that
         if self.on.any():
-            problem = _with_fixed_noise(problem)
+            problem = with_fixed_noise(problem)
             self.problem, self.steps = problem, {*recorded, training.cohort.steps}
             self.seldom, readings.share = affordable(training.cohort, problem, self.steps)
             self.trail = [_rows(training.w, self.on)]
@@ -149,7 +149,7 @@ def _evenly(steps: list[int], count: int) -> set[int]:
     return {steps[round(place)] for place in np.linspace(len(steps) - 1, 0, min(count, len(steps)))}
 
 
-def _with_fixed_noise(problem: Problem) -> Problem:
+def with_fixed_noise(problem: Problem) -> Problem:
     """Training examples with one fixed draw of the problem's noise: gradients that are compared see the same masks."""
     if problem.draws is None:
         return problem

@@ -41,7 +41,7 @@ class Task:
         points = store.partial(cohort)
         points.begin()
         deadline = float("inf") if self.timeout is None else time.monotonic() + self.timeout
-        with _one_thread(), _alarm(self.timeout), _watchdog(None if self.local else self.timeout):
+        with one_thread(), _alarm(self.timeout), _watchdog(None if self.local else self.timeout):
             outcome = train(
                 cohort,
                 problem,
@@ -97,7 +97,7 @@ def _threads() -> Any:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One BLAS thread: cohorts are the parallel axis, and a product split over threads has other bits."""
     with _threads().limit(limits=1):
         yield

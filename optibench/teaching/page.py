@@ -16,6 +16,7 @@ from optibench.report.facts import interval, number
 from optibench.report.page import LIBRARY, static
 from optibench.teaching.measured import Measured
 from optibench.teaching.rule import rule_page
+from optibench.teaching.sentences import short
 from optibench.tracing.lineage import Change
 from optibench.tracing.worked import Row
 
@@ -141,7 +142,7 @@ def template(name: str) -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("optibench.teaching"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"digits": digits, "number": number, "interval": interval}
+    environment.filters |= {"digits": digits, "number": number, "interval": interval, "short": short}
     return environment.get_template(name)
 
 

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from optibench.errors import SettingError, StoreError, UnknownName
+from optibench.plugin.choice import NAME_ENDS
 from optibench.plugin.registry import Registry
 from optibench.runner.store import write_whole
 from optibench.teaching.measured import measure
 from optibench.teaching.page import optimizer_page, write_optimizer
 from optibench.teaching.piece import activation_page, loss_page, names_of, schedule_page
+from optibench.teaching.problem import problem_page
 
 #: The page of a plugin by its type, the type that a name means first.
 PAGES: dict[str, Callable[[str, Registry], str]] = {
@@ -18,6 +20,7 @@ PAGES: dict[str, Callable[[str, Registry], str]] = {
     "activation": activation_page,
     "loss": loss_page,
     "schedule": schedule_page,
+    "problem": problem_page,
 }
 #: The types of which a page shows several side by side, with commas between their names.
 SIDE_BY_SIDE = ("activation", "loss", "schedule")
@@ -26,8 +29,17 @@ SIDE_BY_SIDE = ("activation", "loss", "schedule")
 def kind_of(name: str, registry: Registry, kind: str | None = None) -> str:
     """The plugin type that a name means, or several with commas between.
 
-    UnknownName if no plugin has a name, SettingError if several types have it or the names are of different types.
+    UnknownName if no plugin has a name, SettingError if several types have it or the names are of different types, or
+    if it has settings and its page takes none. The name of a problem may have some: ``quadratic:dimension=2``.
     """
+    bare, _, settings = name.partition(NAME_ENDS)
+    found = _kind_of(bare if settings else name, registry, kind)
+    if settings and found != "problem":
+        raise SettingError(f"{found} '{bare}' is explained without settings; leave out '{settings}'")
+    return found
+
+
+def _kind_of(name: str, registry: Registry, kind: str | None) -> str:
     if kind is not None:
         if kind not in PAGES:
             raise UnknownName("plugin type with a page", kind, PAGES)

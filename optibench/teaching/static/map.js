@@ -7,7 +7,8 @@ const labMap = (() => {
   const known = new Map(); // reliefs by problem
   let contours = [];
 
-  function landOf({ problem, valueGrad, xlim, ylim }) {
+  function landOf({ problem, valueGrad, values, xlim, ylim }) {
+    if (!known.has(problem) && values) known.set(problem, relief.of(values, CELLS, CELLS));
     if (!known.has(problem)) {
       const { value_grad: f } = CODE[valueGrad];
       const at = ([low, high], i) => low + ((high - low) * i) / (CELLS - 1);
@@ -17,7 +18,8 @@ const labMap = (() => {
     return known.get(problem);
   }
 
-  /** `scene`: {problem, start, tracks: [{name, index, points}], arrows: [{from, vector, words, paint, isTrue}]}. */
+  /** `scene`: {problem, start, tracks: [{name, index, points}], arrows: [{from, vector, words, paint, isTrue}]}. A problem
+      has a formula, `valueGrad`, or its `values` on a grid of CELLS by CELLS. A click gives its point to `onStart`. */
   function draw(host, { problem, start, tracks, arrows }, onStart) {
     const width = widthOf(host);
     const height = Math.round(0.72 * width);
@@ -25,7 +27,8 @@ const labMap = (() => {
     const y = d3.scaleLinear(problem.ylim, [height, 0]);
     if (!find("canvas", host)) {
       const canvas = tag("canvas", { class: "relief", style: `aspect-ratio:${width}/${height}` });
-      fill(host, canvas, chart(width, height, "Paths on the contours of the problem; a click starts elsewhere", []));
+      const words = `Paths on the contours of the problem${onStart ? "; a click starts elsewhere" : ""}`;
+      fill(host, canvas, chart(width, height, words, [], onStart ? {} : { style: "cursor:default" }));
     }
     paint(find("canvas", host), problem, width, height);
     const svg = find("svg", host);
@@ -38,6 +41,7 @@ const labMap = (() => {
       tracks.map((track) => drawTrack(track, x, y, width, height)),
       arrows.map((arrow) => drawArrow(arrow, x, y, width)),
     );
+    if (!onStart) return;
     svg.onclick = (event) => {
       const box = svg.getBoundingClientRect();
       const [right, down] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
