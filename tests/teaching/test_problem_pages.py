@@ -236,7 +236,7 @@ def test_an_optimizer_that_is_shown_reaches_what_its_curve_says():
 @pytest.mark.parametrize(
     ("name", "error", "words"),
     [
-        ("xor-mpl", UnknownName, "no optimizer or problem named 'xor-mpl'; nearest: xor-mlp"),
+        ("xor-mpl", UnknownName, "named 'xor-mpl'; nearest: xor-mlp"),
         ("quadratic:dimension=0", SettingError, "problem 'quadratic:dimension=0': dimension = 0 must be at least 1"),
         ("quadratic:dimenson=2", SettingError, "problem 'quadratic' takes no setting 'dimenson'; nearest: dimension"),
         ("adam:beta1=0.8", SettingError, "optimizer 'adam' is explained without settings; leave out 'beta1=0.8'"),
