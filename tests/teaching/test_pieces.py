@@ -15,7 +15,7 @@ from optibench.activations import optibench_activations
 from optibench.errors import InputError, PluginError, SettingError, UnknownName
 from optibench.losses import optibench_losses
 from optibench.plugin.functions import activation, loss, schedule
-from optibench.plugin.registry import registry
+from optibench.plugin.registry import Registry, Sources, registry
 from optibench.schedules import optibench_schedules
 from optibench.teaching.activation import GAINS, LAYERS, Z, deep, saturation
 from optibench.teaching.loss import Case, best_constant, is_convex, outlier_share, scene_of
@@ -54,7 +54,7 @@ def sentences(page):
 
 
 def with_plugin(kind, piece):
-    known = registry()
+    known = Registry(Sources())
     known.add_local(kind, [piece])
     return known
 
