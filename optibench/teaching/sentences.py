@@ -15,7 +15,7 @@ STATIONARY = 1e-5
 #: A loss above the minimum by more than this share of the start's has not reached it.
 FAR = 1e-2
 #: A largest curvature this much smaller than at the start has vanished, as where a network fits every example.
-VANISHED = 1e-5
+VANISHED = 1e-3
 
 
 def short(value: float) -> str:
