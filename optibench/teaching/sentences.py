@@ -111,7 +111,7 @@ def _at_best(best: Curvature, where: str) -> list[str]:
                 f"At {where}, the curvature is the same in every direction: near it, gradient descent goes straight."
             ]
         steps = log(10) / -log(rate)
-        ill = ", ill-conditioned" if best.condition >= ILL else ""
+        ill = ", ill-conditioned" if best.condition * (1 + 1e-9) >= ILL else ""
         return [
             f"At {where}, the curvature goes from {short(best.lowest)} to {short(best.largest)}, a condition number of "
             f"{short(best.condition)}{ill}. Near it, gradient descent at its best fixed rate, "
