@@ -44,7 +44,7 @@ class Cell:
         """Every hyperparameter as declared, or as the experiment fixes it."""
         values: Mapping[str, object] = {**self.rule.hyperparameters, **self.fixed}
         # Checked to be numbers when the experiment was resolved; options, which need not be, are left out here.
-        return {name: float(values[name]) for name in self.rule.hyperparameters}  # type: ignore[arg-type]
+        return {name: float(values[name]) for name in self.rule.hyperparameters}  # type: ignore[arg-type]  # checked
 
     def run(self, settings: Settings, seed: int, *, compared: int | None = None) -> Run:
         """``compared``: of a run that is compared, the number of its replicate from 0; the first are instrumented."""

@@ -228,7 +228,7 @@ def takes(rows: Iterable[Setting], *, only: bool = True) -> Callable[[Called], C
             )
             for row in shown_rows
         ]  # fmt: skip
-        function.__signature__ = signature.replace(parameters=[*own, *keywords, *rest])  # type: ignore[attr-defined]
+        function.__signature__ = signature.replace(parameters=[*own, *keywords, *rest])  # type: ignore[attr-defined]  # any may
         function.__doc__ = "\n".join([inspect.getdoc(function) or "", "", "Settings:", *lines])
         return function
 

@@ -41,7 +41,9 @@ class Race(Paths):
 
         columns = ("optimizer", "step", "x", "y", "loss")
         parts = [
-            pd.DataFrame(dict(zip(columns, (racer.name, range(racer.last + 1), *racer.points.T, racer.loss))))  # noqa: B905
+            pd.DataFrame(
+                dict(zip(columns, (racer.name, range(racer.last + 1), *racer.points.T, racer.loss), strict=True))
+            )
             for racer in self.racers
         ]
         return pd.concat(parts, ignore_index=True)

@@ -43,7 +43,7 @@ def train(
 
     ``chosen`` is how the rates were. Raises what the rule raises.
     """
-    numbers = {key: float(settings.get(key, value)) for key, value in rule.hyperparameters.items()}  # type: ignore[arg-type]
+    numbers = {key: float(settings.get(key, value)) for key, value in rule.hyperparameters.items()}  # type: ignore[arg-type]  # all numbers
     options = {key: settings.get(key, value) for key, value in rule.options.items()}
     cohort = alone(rule, [{**numbers, "lr": rate} for rate in rates] or [numbers], steps, options=options)
     runs = tuple(replace(run, seed=seed) for run in cohort.runs)

@@ -50,7 +50,7 @@ def _figure(
     name: str,
     title: str,
     caption: str,
-    data: object,
+    data: Callable[[Compared], pd.DataFrame],
     y_label: str,
     y_scale: str,
     sentence: Callable[[pd.DataFrame], str],
@@ -63,7 +63,7 @@ def _figure(
     if reference is not None:
         encoding["references"] = reference
     spread = " Median and quartiles over the first replicates, at the compared settings."
-    return Figure(name, title, caption + spread, data, encoding, sentence)  # type: ignore[arg-type]
+    return Figure(name, title, caption + spread, data, encoding, sentence)
 
 
 GRADIENTS = _figure(

@@ -10,6 +10,7 @@ import keyword
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 
@@ -116,7 +117,7 @@ def backpropagation(problem: Problem, network: Network, choice: Choice) -> Backp
     forward, back = _stages(network, places, count)
     setup, definitions = _setup(network, places, choice, some, problem.draws is not None)
     w = np.asarray(problem.start(stream(0, "start")), float)
-    values: dict[str, Array] = {"np": np, "problem": problem, "network": network, "w": w, "Pass": Pass}  # type: ignore[dict-item]
+    values: dict[str, Any] = {"np": np, "problem": problem, "network": network, "w": w, "Pass": Pass}
     stages = (*forward, *back)
     text = "\n".join([definitions, *(line.code for stage in stages for line in stage.lines)])
     with np.errstate(all="ignore"):  # a loss may overflow; the page shows that it has
